@@ -1,1 +1,4 @@
-//! placeholder
+//! tamis: a reverse proxy and log pipeline whose behaviour is made of sandboxed WebAssembly
+//! components. The rooms, in reading order; ARCHITECTURE.md says what each may know.
+
+pub mod filter;
