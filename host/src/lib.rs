@@ -2,3 +2,5 @@
 //! components. The rooms, in reading order; ARCHITECTURE.md says what each may know.
 
 pub mod filter;
+pub mod plugin;
+pub mod metrics;

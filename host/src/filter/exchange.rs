@@ -4,7 +4,6 @@
 //! move its two bodies. What never changes is plain; what does sits behind one short lock
 //! that is never held across a wait.
 
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -159,8 +158,8 @@ pub struct Opening {
     pub scheme: &'static str,
     /// The protocol that the client speaks.
     pub version: Version,
-    /// The client, as far as the proxies before it are trusted.
-    pub client: IpAddr,
+    /// The address of the client, as far as the proxies before it are trusted.
+    pub client: Arc<str>,
     /// The trace that it belongs to.
     pub trace: TraceContext,
     /// When its first byte arrived.
