@@ -1,0 +1,87 @@
+//! A plugin's component exports the hooks it wrote, imports what it uses, and nothing else.
+//!
+//! Builds guests as the host's build does it: `wasm32-unknown-unknown`, then `wit-component`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wit_component::{ComponentEncoder, DecodedWasm};
+use wit_parser::{Resolve, WorldItem, WorldKey};
+
+/// What the world of a component says: names of interfaces, those that hold only types left out.
+struct Component {
+    exports: Vec<String>,
+    imports: Vec<String>,
+    bytes: usize,
+}
+
+impl Component {
+    /// Builds the guest of this name under `tests/guests`.
+    fn of_guest(name: &str) -> Self {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../tests/guests")
+            .join(name)
+            .join("Cargo.toml");
+        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("guests");
+        let status = Command::new(env!("CARGO"))
+            .args(["build", "--release", "--target", "wasm32-unknown-unknown", "--quiet"])
+            .arg("--manifest-path")
+            .arg(manifest)
+            .arg("--target-dir")
+            .arg(&target)
+            .env_remove("RUSTFLAGS")
+            .env("CARGO_ENCODED_RUSTFLAGS", "-Ctarget-feature=+simd128")
+            .status()
+            .expect("cargo runs");
+        assert!(status.success(), "the guest `{name}` builds");
+        let module = target
+            .join("wasm32-unknown-unknown/release")
+            .join(format!("tamis_{}.wasm", name.replace('-', "_")));
+        Self::of_module(&std::fs::read(&module).expect("the module was built"))
+    }
+
+    fn of_module(module: &[u8]) -> Self {
+        let component = ComponentEncoder::default()
+            .validate(true)
+            .module(module)
+            .expect("the module describes its world")
+            .encode()
+            .expect("the module keeps to its world");
+        let DecodedWasm::Component(resolve, world) =
+            wit_component::decode(&component).expect("it can be read again")
+        else {
+            panic!("a component was encoded");
+        };
+        let world = &resolve.worlds[world];
+        Self {
+            exports: names(&resolve, &world.exports),
+            imports: names(&resolve, &world.imports),
+            bytes: component.len(),
+        }
+    }
+}
+
+fn names<'a>(
+    resolve: &Resolve,
+    items: impl IntoIterator<Item = (&'a WorldKey, &'a WorldItem)>,
+) -> Vec<String> {
+    let mut names: Vec<_> = items
+        .into_iter()
+        .filter(|(_, item)| match item {
+            WorldItem::Interface { id, .. } => !resolve.interfaces[*id].functions.is_empty(),
+            _ => true,
+        })
+        .map(|(key, _)| resolve.name_world_key(key))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_dozen_line_plugin_exports_one_hook_and_imports_the_log() {
+    let tag = Component::of_guest("tag");
+    assert_eq!(tag.exports, ["tamis:plugin/http-request@0.1.0", "tamis:plugin/lifecycle@0.1.0"]);
+    assert_eq!(tag.imports, ["tamis:plugin/log@0.1.0"], "panics are logged");
+    assert!(tag.bytes < 100_000, "{} bytes are more than serde and a panic hook need", tag.bytes);
+    eprintln!("{}", tag.bytes);
+}
