@@ -12,6 +12,7 @@ use async_trait::async_trait;
 pub mod account;
 pub mod bindings;
 pub mod cache;
+pub mod componentize;
 pub mod convert;
 pub mod embedded;
 pub mod engine;

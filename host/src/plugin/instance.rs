@@ -93,9 +93,8 @@ impl Instance {
         let clock = engine.clone();
         store.epoch_deadline_callback(move |mut context| {
             clock.slow_call();
-            context.data_mut().tick()?;
-            // Back to the end of the worker's queue, so that neighbours get their turn.
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+            let pause = context.data_mut().tick()?;
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(pause)))
         });
         open(&mut store, budget.start);
         let running = engine.running();
