@@ -34,6 +34,8 @@ pub struct Fault {
     note: Option<(String, Origin)>,
     /// Whether a fault elsewhere may have caused it, such as a name that could not be read.
     consequence: bool,
+    /// The key that it misses.
+    missing: Option<&'static str>,
 }
 
 impl Fault {
@@ -47,6 +49,7 @@ impl Fault {
             remedy: None,
             note: None,
             consequence: false,
+            missing: None,
         }
     }
 
@@ -71,7 +74,8 @@ impl Fault {
         self
     }
 
-    /// Marks it as something that is not worth telling when there are syntax errors.
+    /// Marks a fault that is not told when there are syntax errors, and a warning that is not
+    /// told when there are faults, because those may be the reason for it.
     pub(super) fn consequence(mut self) -> Self {
         self.consequence = true;
         self
@@ -79,6 +83,17 @@ impl Fault {
 
     pub(super) fn is_consequence(&self) -> bool {
         self.consequence
+    }
+
+    /// Marks a fault that says that the table `self.key` lacks this key.
+    pub(super) fn missing(mut self, key: &'static str) -> Self {
+        self.missing = Some(key);
+        self.consequence()
+    }
+
+    /// The table, and the key that it lacks.
+    pub(super) fn what_is_missing(&self) -> Option<(&str, &'static str)> {
+        self.missing.map(|key| (self.key.as_str(), key))
     }
 
     /// Where it stands.
@@ -223,6 +238,11 @@ impl Faults {
     /// What was warned about besides.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// The warnings alone, in the order of the file.
+    pub(super) fn into_warnings(self) -> Vec<Warning> {
+        self.warnings
     }
 
     /// In colour, for a terminal.

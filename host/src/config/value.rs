@@ -12,7 +12,7 @@ mod secret;
 mod url;
 
 pub use address::{AdminListen, Listen, Scheme};
-pub use amount::{ByteSize, Percent, Span};
+pub use amount::{ByteSize, Percent, Rate, Span};
 pub use name::{Level, Name};
 pub use pattern::{Glob, HostPattern, PathGlob, PathPattern, Statuses};
 pub use secret::Secret;

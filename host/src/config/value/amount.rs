@@ -196,6 +196,35 @@ impl fmt::Display for ByteSize {
     }
 }
 
+/// Bytes in a second: `1 KiB/s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate(pub ByteSize);
+
+impl FromStr for Rate {
+    type Err = Mistake;
+
+    fn from_str(text: &str) -> Result<Self, Mistake> {
+        let wrong = |remedy: String| Mistake::new(format!("{} is no speed", quoted(text)), remedy);
+        match text.strip_suffix("/s") {
+            Some(size) => match size.parse::<ByteSize>() {
+                Ok(ByteSize(0)) => Err(wrong("write at least \"1 B/s\"".into())),
+                Ok(size) => Ok(Self(size)),
+                Err(_) => Err(wrong("write a size per second, such as \"1 KiB/s\"".into())),
+            },
+            None => Err(wrong(match text.parse::<ByteSize>() {
+                Ok(size) => format!("write \"{size}/s\""),
+                Err(_) => "write a size per second, such as \"1 KiB/s\"".into(),
+            })),
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/s", self.0)
+    }
+}
+
 /// A part of a hundred: `20%`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percent(pub u8);
@@ -310,6 +339,20 @@ mod tests {
             ("99999999999 GiB", "such as"),
         ] {
             let mistake = text.parse::<ByteSize>().expect_err(text);
+            assert!(mistake.remedy.contains(remedy), "{text}: {mistake}");
+        }
+    }
+
+    #[test]
+    fn speeds_are_per_second() {
+        assert_eq!("1 KiB/s".parse(), Ok(Rate(ByteSize::kib(1))));
+        for (text, remedy) in [
+            ("1 KiB", "\"1 KiB/s\""),
+            ("0 B/s", "at least"),
+            ("fast", "such as"),
+            ("1/s", "such as"),
+        ] {
+            let mistake = text.parse::<Rate>().expect_err(text);
             assert!(mistake.remedy.contains(remedy), "{text}: {mistake}");
         }
     }
