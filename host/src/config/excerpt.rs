@@ -119,7 +119,7 @@ fn hide_users(text: &mut [char]) {
         if let Some(user) = text[start..start + length].iter().rposition(|c| *c == '@') {
             text[start..start + user].fill('*');
         }
-        from = start;
+        from = start + length;
     }
 }
 
@@ -150,10 +150,12 @@ fn hide_assigned(text: &mut [char]) {
 
 /// The key that stands before an equals sign: `admin.token =` → `token`.
 fn key_before(text: &[char]) -> String {
-    let text: String = text.iter().collect();
-    let text = text.trim_end().trim_end_matches(['"', '\'']);
-    let key = text.rsplit(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_'))).next();
-    key.unwrap_or_default().to_owned()
+    let part = |c: &char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let between = |c: &&char| c.is_whitespace() || matches!(c, '"' | '\'');
+    let mut key: Vec<char> =
+        text.iter().rev().skip_while(between).take_while(|c| part(c)).copied().collect();
+    key.reverse();
+    key.into_iter().collect()
 }
 
 /// Where the string or list that began before `from` ends; the end of the text if it does not.

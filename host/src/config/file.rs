@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use toml::de::DeTable;
 
@@ -68,10 +69,9 @@ pub(super) fn load(
         faults.extend(unknown.iter().map(|unknown| unknown.fault(&known)));
     }
     if !syntax.is_empty() {
-        let hidden = |fault: &Fault| {
-            syntax.iter().any(|error| fault.origin().shares_line_with(error.origin()))
-        };
-        faults.retain(|fault| !fault.is_consequence() && !hidden(fault));
+        let lines: BTreeSet<usize> = syntax.iter().map(|fault| fault.origin().line()).collect();
+        let hidden = |at: &Origin| Arc::ptr_eq(at.source(), &source) && lines.contains(&at.line());
+        faults.retain(|fault| !fault.is_consequence() && !hidden(fault.origin()));
         faults.extend(syntax);
     }
     if faults.is_empty() {

@@ -50,6 +50,8 @@ impl Unknown {
 
     fn remedy(&self, known: &BTreeSet<String>) -> String {
         let key = dashed(&self.key);
+        // Comparing takes time in proportion to both lengths, and nobody means this one.
+        let near = |word: &str| key.len() < 60 && strsim::damerau_levenshtein(word, &key) == 1;
         let siblings = || self.siblings.iter().copied();
         if siblings().any(|sibling| sibling == key) {
             return format!("write `{key}`");
@@ -57,7 +59,7 @@ impl Unknown {
         if let Some(remedy) = elsewhere_called(&self.shape, &key) {
             return remedy.to_owned();
         }
-        if let Some(near) = siblings().find(|near| strsim::damerau_levenshtein(near, &key) == 1) {
+        if let Some(near) = siblings().find(|sibling| near(sibling)) {
             return format!("write `{near}`");
         }
         let homes: Vec<String> = known
@@ -72,15 +74,14 @@ impl Unknown {
         if let Some(near) = likely(&key, siblings()) {
             return format!("write `{near}`");
         }
-        let words = ELSEWHERE.iter().filter(|(place, ..)| *place == self.shape);
-        let near = likely(&key, words.flat_map(|(_, words, _)| words.iter().copied()));
-        match near.and_then(|near| elsewhere_called(&self.shape, near)) {
-            Some(remedy) => remedy.to_owned(),
-            None => {
-                let keys: Vec<String> = siblings().map(|key| format!("`{key}`")).collect();
-                format!("the keys here are {}", keys.join(" "))
-            }
+        let here = |(place, words, _): &&(&str, &[&str], _)| {
+            *place == self.shape && words.iter().any(|word| near(word))
+        };
+        if let Some((_, _, remedy)) = ELSEWHERE.iter().find(here) {
+            return (*remedy).to_owned();
         }
+        let keys: Vec<String> = siblings().map(|key| format!("`{key}`")).collect();
+        format!("the keys here are {}", keys.join(" "))
     }
 }
 

@@ -112,11 +112,6 @@ impl Origin {
         covered.split(['\r', '\n']).next().unwrap_or(covered).chars().count().max(1)
     }
 
-    /// Whether the two stand in the same line of the same text.
-    pub(super) fn shares_line_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.source, &other.source) && self.line() == other.line()
-    }
-
     /// For sorting: by file, then by place.
     pub(super) fn place(&self) -> (&str, usize, usize) {
         (&self.source.label, self.start, self.end)

@@ -11,19 +11,14 @@ use super::excerpt::{hide, quoted};
 use super::fault::Fault;
 use super::origin::{Origin, Source};
 
-/// More are not told.
-const MOST: usize = 20;
-
 /// One fault per line that does not parse.
 pub(super) fn faults(source: &Arc<Source>, errors: &[Error]) -> Vec<Fault> {
-    let mut faults: Vec<Fault> = Vec::new();
     let mut sorted: Vec<&Error> = errors.iter().collect();
     sorted.sort_by_key(|error| error.span().map_or(0, |span| span.start));
+    let mut faults: Vec<Fault> = Vec::new();
     for error in sorted {
         let origin = Origin::new(source, error.span().unwrap_or(0..0));
-        if faults.len() < MOST
-            && !faults.iter().any(|fault| fault.origin().shares_line_with(&origin))
-        {
+        if faults.last().is_none_or(|last| last.origin().line() != origin.line()) {
             faults.push(fault(error, &origin));
         }
     }
@@ -49,7 +44,8 @@ fn fault(error: &Error, origin: &Origin) -> Fault {
     if message.starts_with("string values must be quoted")
         || (message.starts_with("invalid ")
             && word.starts_with(|c: char| c.is_alphabetic())
-            && !message.contains("string"))
+            && !message.contains("string")
+            && !message.contains("key"))
     {
         let problem =
             if word.is_empty() { "a value is missing" } else { "this value is not in quotes" };
@@ -77,7 +73,7 @@ fn fault(error: &Error, origin: &Origin) -> Fault {
             fault("a heading is not closed".into(), "end it with `]`, or `]]` for a list of tables")
         }
         _ if message.contains("escape") => fault(
-            format!("not TOML: {message}"),
+            "a backslash that means nothing in double quotes".into(),
             "write the text in single quotes, where a backslash is just a backslash: 'C:\\logs'",
         ),
         _ if message.starts_with("invalid basic string")
@@ -119,6 +115,7 @@ mod tests {
 
     #[test]
     fn the_usual_slips_have_a_remedy() {
+        let mut failed = String::new();
         for (text, place, problem, remedy) in [
             ("a = info\n", "1:5", "not in quotes", "\"info\""),
             ("a = http://x # y\n", "1:5", "not in quotes", "\"http://x\""),
@@ -133,12 +130,12 @@ mod tests {
             ("[a]\nb = 1\n[a]\n", "3:2", "`a` is given twice", "one heading"),
             ("a: 1\n", "1:2", "without a value", "no `:`"),
             ("a = [1, 2\n", "1:10", "not closed", "`]`"),
-            ("a = [1 2]\n", "1:8", "comma", "commas between"),
-            ("a = { b = 1\n", "2:1", "not closed", "`}`"),
+            ("a = [\"x\" \"y\"]\n", "1:10", "comma", "commas between"),
+            ("a = { b = 1\n", "1:12", "not closed", "`}`"),
             ("[a\n", "1:3", "heading is not closed", "`]`"),
             ("a = \"x\n", "1:7", "string is not closed", "same line"),
             ("a = 'x\n", "1:7", "string is not closed", "same line"),
-            ("a = \"\\d+\"\n", "1:6", "escape", "single quotes"),
+            ("a = \"\\d+\"\n", "1:7", "backslash", "single quotes"),
             ("a = [1]\n[a.b]\n", "2:2", "extend", "rename"),
             ("größe = 1\n", "1:3", "no key", "straight quotes"),
         ] {
@@ -146,23 +143,23 @@ mod tests {
             let (_, errors) = DeTable::parse_recoverable(source.text());
             let faults = faults(&source, &errors);
             let fault = faults.first().unwrap_or_else(|| panic!("{text:?} is not TOML"));
-            assert_eq!(fault.origin().to_string(), format!("t:{place}"), "{text:?}: {fault}");
-            assert!(fault.problem().contains(problem), "{text:?}: {fault}");
             let help = fault.help().unwrap_or_default();
-            assert!(help.contains(remedy), "{text:?}: {fault}");
+            if fault.origin().to_string() != format!("t:{place}")
+                || !fault.problem().contains(problem)
+                || !help.contains(remedy)
+            {
+                failed += &format!("{text:?} is not at {place}, {problem}, {remedy}:\n{fault}\n");
+            }
         }
+        assert!(failed.is_empty(), "{failed}");
     }
 
     #[test]
-    fn each_line_is_told_once_and_not_all_of_them() {
+    fn each_line_is_told_once() {
         let source = Source::file("t", "a = x = y = z\nb = 1\nc = q\n");
         let (_, errors) = DeTable::parse_recoverable(source.text());
         let lines: Vec<usize> =
             faults(&source, &errors).iter().map(|f| f.origin().line()).collect();
         assert_eq!(lines, [1, 3]);
-
-        let source = Source::file("t", "a = x\n".repeat(100));
-        let (_, errors) = DeTable::parse_recoverable(source.text());
-        assert_eq!(faults(&source, &errors).len(), MOST);
     }
 }

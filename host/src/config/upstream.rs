@@ -289,6 +289,8 @@ impl Check {
                 reader.report(fault.key(&table.path).remedy(either));
                 None
             }
+            // A path that cannot be read has a fault of its own.
+            (None, false) if table.has("path") => None,
             (None, false) => {
                 let fault = table.fault("it is not said what to check").remedy(either);
                 reader.report(fault.missing("path"));
