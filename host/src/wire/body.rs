@@ -46,6 +46,12 @@ pub struct Tunnel {
     pub on_end: Option<Box<dyn FnOnce(TunnelEnd)>>,
 }
 
+impl std::fmt::Debug for Tunnel {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Tunnel").field("idle", &self.idle).finish_non_exhaustive()
+    }
+}
+
 /// What went through a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TunnelEnd {
