@@ -113,32 +113,32 @@ impl Tls {
     }
 }
 
-/// What may be sent. Beyond a limit the answer is the one in brackets.
+/// What may be sent. Beyond a limit the answer is the one in parentheses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
-    /// The whole head of a request, 1 KiB to 1 MiB. Default: 64 KiB. [431]
+    /// The whole head of a request, 1 KiB to 1 MiB. Default: 64 KiB. (431)
     pub head: ByteSize,
-    /// Header fields of a request, 1 to 1000. Default: 100. [431]
+    /// Header fields of a request, 1 to 1000. Default: 100. (431)
     pub headers: u32,
-    /// The request target, 256 B to 65534 B. Default: 8 KiB. [414]
+    /// The request target, 256 B to 65534 B. Default: 8 KiB. (414)
     pub target: ByteSize,
-    /// A request body; nothing: any. Default: nothing. [413]
+    /// A request body; nothing: any. Default: nothing. (413)
     pub body: Option<ByteSize>,
-    /// The trailers of a message, up to 64 KiB. Default: 8 KiB. [the connection is closed]
+    /// The trailers of a message, up to 64 KiB. Default: 8 KiB. (the connection is closed)
     pub trailers: ByteSize,
-    /// The whole head of a response, 1 KiB to 1 MiB. Default: 64 KiB. [502]
+    /// The whole head of a response, 1 KiB to 1 MiB. Default: 64 KiB. (502)
     pub response_head: ByteSize,
-    /// Header fields of a response, 1 to 1000. Default: 100. [502]
+    /// Header fields of a response, 1 to 1000. Default: 100. (502)
     pub response_headers: u32,
-    /// Informational answers (1xx) before the answer, up to 100. Default: 8. [502]
+    /// Informational answers (1xx) before the answer, up to 100. Default: 8. (502)
     pub informational: u32,
     /// A body after its content coding was undone for a plugin, 1 KiB to 1 GiB.
-    /// Default: 16 MiB. [413 or 502]
+    /// Default: 16 MiB. (413 or 502)
     pub decoded_body: ByteSize,
-    /// How many times its coded size that may be, 1 to 10000. Default: 100. [413 or 502]
+    /// How many times its coded size that may be, 1 to 10000. Default: 100. (413 or 502)
     pub decoded_ratio: u32,
     /// Concurrent streams of an HTTP/2 connection, 1 to 10000. Default: 100.
-    /// [REFUSED_STREAM]
+    /// (REFUSED_STREAM)
     pub streams: u32,
     /// Requests on one connection before it is closed in an orderly way, at least 1.
     /// Default: 10000.

@@ -20,13 +20,13 @@ pub struct Upstream {
     pub name: Arc<str>,
     /// Where they are, at least one.
     pub servers: Vec<Given<HttpOrigin>>,
-    /// To have a connection, TLS included, 1 ms to 1 h. Default: 5 s. [502]
+    /// To have a connection, TLS included, 1 ms to 1 h. Default: 5 s. (502)
     pub connect_timeout: Duration,
     /// From the last byte of the request to the head of the response; nothing: any.
-    /// Default: 30 s. [504]
+    /// Default: 30 s. (504)
     pub head_timeout: Option<Duration>,
-    /// Between two pieces of a response body; nothing: any. Default: 60 s. [the response is
-    /// cut]
+    /// Between two pieces of a response body; nothing: any. Default: 60 s. (the response is
+    /// cut)
     pub body_idle_timeout: Option<Duration>,
     /// Which connections are kept for later requests; nothing: none.
     pub keep_alive: Option<KeepAlive>,
