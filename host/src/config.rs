@@ -30,6 +30,8 @@ mod server;
 mod settings;
 mod shared;
 mod syntax;
+#[cfg(test)]
+mod trial;
 mod upstream;
 mod value;
 
@@ -40,6 +42,7 @@ pub use logs::{FileSink, LineFormat, LogSource, LogSourceKind, Logs, Sink, SinkF
 pub use origin::{Given, Origin, Source};
 pub use plugin::{Budget, Component, Grants, Isolation, OnFault, Plugin};
 pub use reader::Environment;
+use reader::Findings;
 pub use route::Route;
 pub use sample::SAMPLE;
 pub use server::{Limits, Server, Timeouts, Tls};
@@ -89,10 +92,10 @@ impl Config {
         text: &str,
         environment: &Environment<'_>,
     ) -> Result<(Self, Vec<Warning>), Faults> {
-        file::load(path, text, environment)
+        file::load(path, text, environment, &Overrides::default())
     }
 
-    /// Reads the file at `path`; see [`Config::load`].
+    /// Reads the file at `path`, see [`Config::load`], with what the command line says instead.
     ///
     /// # Errors
     ///
@@ -100,21 +103,25 @@ impl Config {
     pub fn read(
         path: &Path,
         environment: &Environment<'_>,
+        overrides: &Overrides,
     ) -> Result<(Self, Vec<Warning>), Faults> {
-        file::load(path, &file::read(path)?, environment)
+        file::load(path, &file::read(path)?, environment, overrides)
     }
 
     /// The configuration without a file: all built-in plugins on one route to these servers,
     /// and the application's log records redacted to standard output.
     ///
     /// Redaction stands last on the route, nearest the upstream, so that it sees responses
-    /// first and the other plugins see what it left of them. `listen` and `admin` replace the
-    /// default addresses. No servers: no route, which is enough for logs.
+    /// first and the other plugins see what it left of them. No servers: no route, which is
+    /// enough for logs.
+    ///
+    /// # Errors
+    ///
+    /// When the addresses contradict each other, such as a server that is tamis itself.
     pub fn for_upstream(
         servers: &[HttpOrigin],
-        listen: &[Listen],
-        admin: Option<AdminListen>,
-    ) -> Self {
+        overrides: &Overrides,
+    ) -> Result<(Self, Vec<Warning>), Faults> {
         let argument = Origin::argument("--upstream");
         let name = |name: &str| -> Name { name.parse().expect("the text is a name") };
         let built_in = |component: &str| {
@@ -143,22 +150,9 @@ impl Config {
         let chain = given(&["timing", "health", "errors", "redact"]);
         let route = Route::new(&upstream, chain, argument);
         let has_upstream = !upstream.servers.is_empty();
-        let mut server = Server::default();
-        if !listen.is_empty() {
-            let origin = Origin::argument("--listen");
-            let given = |listen: &Listen| Given { value: *listen, origin: origin.clone() };
-            server.listen = listen.iter().map(given).collect();
-        }
-        let origin = Origin::argument("--admin");
-        let listen = admin.map(|value| Given { value, origin });
-        let default = Admin::default();
-        Self {
-            server,
-            admin: Admin {
-                listen: listen.unwrap_or(default.listen),
-                errors: Some(Given::built_in(name("errors"))),
-                ..default
-            },
+        let mut config = Self {
+            server: Server::default(),
+            admin: Admin { errors: Some(Given::built_in(name("errors"))), ..Admin::default() },
             upstreams: if has_upstream { vec![upstream] } else { Vec::new() },
             routes: if has_upstream { vec![route] } else { Vec::new() },
             plugins,
@@ -170,7 +164,11 @@ impl Config {
             },
             state: State::default(),
             metrics: Metrics::default(),
-        }
+        };
+        overrides.apply(&mut config);
+        let mut findings = Findings::default();
+        check::addresses(&config, &mut findings);
+        Ok((config, findings.conclude()?))
     }
 
     /// The upstream of this name.
@@ -184,6 +182,28 @@ impl Config {
     }
 }
 
+/// What the command line says instead of the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--listen`, which stands for all listeners; none: those of the file.
+    pub listen: Vec<Listen>,
+    /// `--admin`.
+    pub admin: Option<AdminListen>,
+}
+
+impl Overrides {
+    fn apply(&self, config: &mut Config) {
+        if !self.listen.is_empty() {
+            let origin = Origin::argument("--listen");
+            let given = |listen: &Listen| Given { value: *listen, origin: origin.clone() };
+            config.server.listen = self.listen.iter().map(given).collect();
+        }
+        if let Some(admin) = self.admin {
+            config.admin.listen = Given { value: admin, origin: Origin::argument("--admin") };
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
@@ -191,525 +211,8 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::trial::{check_faults, config, environment, load};
     use super::*;
-
-    /// A route that makes a file complete.
-    const ROUTE: &str = "[[routes]]\nupstream = \"http://127.0.0.1:9000\"\n";
-
-    fn environment(name: &str) -> Option<String> {
-        let value = match name {
-            "REDIS_URL" => "redis://:hunter2@cache/1",
-            "TOKEN" => "hunter2",
-            "EMPTY" => "",
-            _ => return None,
-        };
-        Some(value.into())
-    }
-
-    fn load(text: &str) -> Result<(Config, Vec<Warning>), Faults> {
-        Config::load(Path::new("t.toml"), text, &environment)
-    }
-
-    fn config(text: &str) -> Config {
-        load(text).unwrap_or_else(|faults| panic!("{text}\n{faults}")).0
-    }
-
-    /// Place, part of the cause, part of the remedy.
-    type Expected = (&'static str, &'static str, &'static str);
-
-    fn differs(found: &Fault, (place, cause, remedy): Expected) -> bool {
-        found.origin().to_string() != format!("t.toml:{place}")
-            || !found.problem().contains(cause)
-            || !found.help().unwrap_or_default().contains(remedy)
-    }
-
-    /// Checks that each text has these faults and no others.
-    fn check_faults(rows: &[(&str, &[Expected])]) {
-        let mut failed = String::new();
-        for (text, expected) in rows {
-            let faults = match load(text) {
-                Ok(_) => Vec::new(),
-                Err(faults) => faults.faults().to_vec(),
-            };
-            if faults.len() != expected.len()
-                || faults.iter().zip(*expected).any(|(f, e)| differs(f, *e))
-            {
-                let _ = writeln!(failed, "── {text}\nexpected {expected:#?}\nfound");
-                faults.iter().for_each(|fault| failed += &fault.to_string());
-            }
-        }
-        assert!(failed.is_empty(), "{failed}");
-    }
-
-    #[test]
-    fn mistakes_in_the_server_are_explained() {
-        check_faults(&[
-            (
-                "[server]\nlisten = \"8080\"",
-                &[("2:10", "`8080` is no address", "\"127.0.0.1:8080\"")],
-            ),
-            (
-                "[server]\nlisten = 8080",
-                &[("2:10", "wants an address, not a number", "\"127.0.0.1:8080\"")],
-            ),
-            ("[server]\nlisten = []", &[("2:10", "`listen` is empty", "at least one")]),
-            (
-                "[server]\nlisten = [\"127.0.0.1:80\", \"127.0.0.1:80\"]",
-                &[("2:27", "the same stands twice", "remove one")],
-            ),
-            (
-                "[server]\nlisten = [\"127.0.0.1:80\", \"0.0.0.0:80\"]",
-                &[("2:27", "cannot both be listened on", "another port")],
-            ),
-            (
-                "[server]\nlisten = \"0.0.0.0:9901\"",
-                &[("2:10", "`127.0.0.1:9901` cannot both", "another port")],
-            ),
-            (
-                "[server]\nlisten = \"https://0.0.0.0:443\"",
-                &[("2:10", "HTTPS without a certificate", "[server.tls]")],
-            ),
-            (
-                "[server]\ntls = { certificate = \"c.pem\" }",
-                &[("2:7", "`key` is missing in [server.tls]", "key = \"key.pem\"")],
-            ),
-            (
-                "[server.tls]\ncert = \"c\"\nkey-file = \"k\"",
-                &[
-                    ("2:1", "unknown key `cert`", "`certificate`"),
-                    ("3:1", "unknown key `key-file`", "`key`"),
-                ],
-            ),
-            (
-                "[server]\nworkers = 0",
-                &[("2:11", "`workers` is below 1", "from 1 to 1024; or \"auto\"")],
-            ),
-            (
-                "[server]\nworkers = \"atuo\"",
-                &[("2:11", "wants a whole number, not a string", "or \"auto\"")],
-            ),
-            ("[server]\nworkers = -1", &[("2:11", "below 1", "from 1")]),
-            ("[server]\nworkers = 99999999999999999999999", &[("2:11", "above 1024", "to 1024")]),
-            ("[server]\nworkers = \"4\"", &[("2:11", "not a string", "4 without quotes")]),
-            (
-                "[server]\ngrace = 30",
-                &[("2:9", "a span of time with its unit", "\"30s\" for seconds or \"30ms\"")],
-            ),
-            (
-                "[server]\ngrace = \"30\"",
-                &[("2:9", "`30` is no span of time", "\"30s\" or \"30ms\"")],
-            ),
-            ("[server]\ngrace = 1.5", &[("2:9", "not a fraction", "such as")]),
-            ("[server]\ngrace = \"40d\"", &[("2:9", "`grace` is above 1d", "from 0s to 1d")]),
-            (
-                "[server]\ntrusted-proxies = \"lan\"",
-                &[("2:19", "`lan` is no network", "\"10.0.0.0/8\"")],
-            ),
-            (
-                "[server]\ntrusted-proxies = [\"10.1.0.0/8\"]",
-                &[("2:20", "bits behind its prefix", "\"10.0.0.0/8\" for the network")],
-            ),
-            (
-                "[server]\ntrusted_proxies = []",
-                &[("2:1", "unknown key `trusted_proxies` in [server]", "`trusted-proxies`")],
-            ),
-            (
-                "[server]\ntimeout = \"3s\"",
-                &[("2:1", "unknown key `timeout`", "[server.timeouts]")],
-            ),
-            ("[server]\nadmin = \"off\"", &[("2:1", "unknown key `admin`", "[admin]")]),
-            ("[server]\nmaxConnections = 9", &[("2:1", "unknown key", "`max-connections`")]),
-            ("[server]\nbody = \"1 MiB\"", &[("2:1", "unknown key", "a key of [server.limits]")]),
-            (
-                "[server.limits]\nhead = \"64K\"",
-                &[("2:8", "`64K` is no size", "\"64 KiB\" (1024)")],
-            ),
-            ("[server.limits]\nhead = 65536", &[("2:8", "a size with its unit", "\"64 KiB\"")]),
-            ("[server.limits]\nhead = \"2 MiB\"", &[("2:8", "above 1 MiB", "from 1 KiB to 1 MiB")]),
-            (
-                "[server.limits]\nheaders = \"100\"",
-                &[("2:11", "wants a whole number", "100 without quotes")],
-            ),
-            ("[server.limits]\nbody = \"none\"", &[("2:8", "`none` is no size", "or \"off\"")]),
-            ("[server.limits]\nbody = false", &[("2:8", "not `false`", "or \"off\"")]),
-            (
-                "[server.limits]\nclient_max_body_size = \"1m\"",
-                &[("2:1", "unknown key", "body = \"10 MiB\"")],
-            ),
-            (
-                "[server.timeouts]\nidle = \"3s\"",
-                &[("2:1", "unknown key `idle`", "keep-alive = \"30s\"")],
-            ),
-            ("[server.timeouts]\nfirst-byte = \"0s\"", &[("2:14", "below 1ms", "from 1ms to 1h")]),
-            ("[server.timeouts]\nbody-rate = \"1 KiB\"", &[("2:13", "is no speed", "\"1 KiB/s\"")]),
-            ("server = 1", &[("1:10", "`server` wants a table, not a number", "server = {")]),
-            (
-                "[[server]]\nlisten = \"127.0.0.1:1\"",
-                &[("1:1", "not a list", "[server] with one bracket")],
-            ),
-        ]);
-    }
-
-    #[test]
-    fn mistakes_in_upstreams_and_routes_are_explained() {
-        let upstream = |rest: &'static str| -> String {
-            format!("routes = [{{ upstream = \"app\" }}]\n[upstreams.app]\n{rest}")
-        };
-        let servers = |rest: &str| -> String {
-            format!(
-                "routes = [{{ upstream = \"app\" }}]\n[upstreams.app]\nservers = \"http://app:9000\"\n{rest}"
-            )
-        };
-        let route = |rest: &str| format!("[[routes]]\nupstream = \"http://app\"\n{rest}");
-        check_faults(&[
-            (
-                &upstream(""),
-                &[(
-                    "2:1",
-                    "`servers` is missing in [upstreams.app]",
-                    "servers = [\"http://127.0.0.1:9000\"]",
-                )],
-            ),
-            (&upstream("servers = []"), &[("3:11", "`servers` is empty", "at least one")]),
-            (
-                &upstream("servers = [\"app:9000\"]"),
-                &[("3:12", "`app:9000` is no HTTP origin", "\"http://app:9000\"")],
-            ),
-            (
-                &upstream("servers = [\"http://app/v1\"]"),
-                &[("3:12", "is no HTTP origin", "\"http://app\"")],
-            ),
-            (
-                &upstream("servers = [\"http://u:hunter2@app\"]"),
-                &[("3:12", "`http://*********@app`", "leave the credentials out")],
-            ),
-            (&upstream("url = \"http://app\""), &[("3:1", "unknown key `url`", "servers = [")]),
-            (
-                &upstream("servers = [\"http://localhost:8080\"]"),
-                &[("3:12", "is tamis itself", "address of the application")],
-            ),
-            (
-                &servers("timeout = \"3s\""),
-                &[("4:1", "unknown key `timeout`", "`connect-timeout` `head-timeout`")],
-            ),
-            (&servers("head_timeout = \"3s\""), &[("4:1", "unknown key", "write `head-timeout`")]),
-            (&servers("head-timeout = \"never\""), &[("4:16", "`never` is no span", "or \"off\"")]),
-            (&servers("keep-alive = 64"), &[("4:14", "wants a table, not a number", "or \"off\"")]),
-            (
-                &servers("keep-alive = { size = 3 }"),
-                &[("4:16", "in [upstreams.app.keep-alive]", "connections = 64")],
-            ),
-            (&servers("retries = 11"), &[("4:11", "above 10", "from 0 to 10")]),
-            (
-                &servers("retry-budget = 20"),
-                &[("4:16", "wants a percentage, not a number", "\"20%\"")],
-            ),
-            (
-                &servers("ejection = { base = \"2m\" }"),
-                &[("4:12", "`base` is longer than `max`", "a `max` of at least")],
-            ),
-            (&servers("check = {}"), &[("4:9", "not said what to check", "tcp = true")]),
-            (
-                &servers("check = { path = \"/\", tcp = true }"),
-                &[("4:18", "exclude each other", "or tcp = true")],
-            ),
-            (&servers("check = { path = \"health\" }"), &[("4:18", "is no path", "\"/health\"")]),
-            (
-                &servers("check = { tcp = true, statuses = 200 }"),
-                &[("4:9", "are for checks by HTTP", "remove them")],
-            ),
-            (
-                &servers("check = { path = \"/\", statuses = [\"2xx\", 99] }"),
-                &[("4:42", "`99` is no status", "\"2xx\"")],
-            ),
-            (
-                &servers("check = { path = \"/\", host = \"*.app\" }"),
-                &[("4:30", "names one host", "without `*`")],
-            ),
-            (
-                &servers("check = { uri = \"/\" }"),
-                &[("4:11", "unknown key `uri`", "path = \"/health\"")],
-            ),
-            (
-                &servers("check = { path = \"/\", retries = 2 }"),
-                &[("4:23", "unknown key `retries`", "fall = 3")],
-            ),
-            (
-                "[upstreams.My_App]\nservers = \"http://a\"",
-                &[("1:12", "`My_App` is no name", "\"my-app\"")],
-            ),
-            (
-                "[[upstreams]]\nservers = \"http://a\"",
-                &[("1:1", "wants tables with names", "[upstreams.NAME]")],
-            ),
-            (
-                "upstreams.app = \"http://a\"",
-                &[("1:17", "`app` wants a table, not a string", "app = {")],
-            ),
-            (
-                "[upstream.app]\nservers = \"http://a\"",
-                &[("1:2", "unknown key `upstream`", "`upstreams`")],
-            ),
-            (
-                "[[routes]]",
-                &[("1:1", "`upstream` is missing in [[routes]]", "http://127.0.0.1:9000")],
-            ),
-            (
-                "[routes]\nupstream = \"http://a\"",
-                &[("1:1", "a list of tables, not a table", "[[routes]] with two")],
-            ),
-            (
-                "[[routes]]\nproxy_pass = \"http://a\"",
-                &[("2:1", "unknown key `proxy_pass`", "upstream = ")],
-            ),
-            (
-                "[[routes]]\nupstream_url = \"http://a\"",
-                &[("2:1", "unknown key `upstream_url`", "upstream = ")],
-            ),
-            (
-                "[[routes]]\nupstream = \"ap\"\n[upstreams.app]\nservers = \"http://a\"",
-                &[("2:12", "there is no upstream `ap`", "\"app\"")],
-            ),
-            (
-                "[[routes]]\nupstream = \"app\"",
-                &[("2:12", "there is no upstream `app`", "[upstreams.app]")],
-            ),
-            (
-                "[[routes]]\nupstream = \"127.0.0.1:9000\"",
-                &[("2:12", "no HTTP origin", "\"http://127.0.0.1:9000\"")],
-            ),
-            (
-                "[[routes]]\nupstream = [\"app\", \"http://b\"]",
-                &[("2:13", "no HTTP origin", "\"http://app\"")],
-            ),
-            (
-                "[[routes]]\nupstream = 9000",
-                &[("2:12", "wants an upstream, not a number", "the name of an upstream or a URL")],
-            ),
-            (&route("path = \"api\""), &[("3:8", "`api` is no path of a route", "\"/api\"")]),
-            (&route("path = \"/api/*\""), &[("3:8", "is no path of a route", "\"/api\"")]),
-            (
-                &route("path = \"~ ^/api\""),
-                &[("3:8", "is no path of a route", "regular expressions")],
-            ),
-            (&route("host = \"https://a.example/\""), &[("3:8", "is no host", "\"a.example\"")]),
-            (&route("hosts = \"a.example\""), &[("3:1", "unknown key `hosts`", "`host`")]),
-            (&route("location = \"/\""), &[("3:1", "unknown key `location`", "path = \"/shop\"")]),
-            (&route("timeout = \"3s\""), &[("3:1", "unknown key", "`total-timeout`")]),
-            (&route("stream = \"true\""), &[("3:10", "not a string", "true without quotes")]),
-            (&route("stream = 1"), &[("3:10", "wants true or false", "`true` or `false`")]),
-            (
-                &route("stream = true\nbody-idle-timeout = \"3s\""),
-                &[("1:1", "a stream may pause", "remove one")],
-            ),
-            (&route("body-limit = 3"), &[("3:14", "a size with its unit", "\"3 B\"; or \"off\"")]),
-            (
-                &route(
-                    "plugins = [\"redact\", \"redact\"]\n[plugins.redact]\ncomponent = \"builtin:redact\"",
-                ),
-                &[("3:22", "the same stands twice in `plugins`", "remove one")],
-            ),
-            (
-                &route("plugins = \"redact\""),
-                &[("3:11", "there is no plugin `redact`", "component = \"builtin:redact\"")],
-            ),
-            (
-                &route("plugins = \"stamp\""),
-                &[("3:11", "there is no plugin `stamp`", "component = \"stamp.wasm\"")],
-            ),
-            (
-                &route("plugins = [\"stmap\"]\n[plugins.stamp]\ncomponent = \"s.wasm\""),
-                &[("3:12", "there is no plugin `stmap`", "write \"stamp\"")],
-            ),
-            (
-                &route(
-                    "path = \"/a\"\nname = \"x\"\n[[routes]]\nupstream = \"http://b\"\nname = \"x\"",
-                ),
-                &[("5:1", "two routes are called `x`", "rename one")],
-            ),
-        ]);
-    }
-
-    #[test]
-    fn mistakes_in_plugins_are_explained() {
-        let plugin =
-            |rest: &str| format!("[plugins.redact]\ncomponent = \"builtin:redact\"\n{rest}");
-        check_faults(&[
-            (
-                "[plugins.redact]",
-                &[("1:1", "`component` is missing in [plugins.redact]", "\"builtin:redact\"")],
-            ),
-            ("[plugins.stamp]", &[("1:1", "`component` is missing", "\"stamp.wasm\"")]),
-            ("[plugins.x]\nwasm = \"x.wasm\"", &[("2:1", "unknown key `wasm`", "component = ")]),
-            (
-                "[plugins.x]\ncomponent = \"builtin:redakt\"",
-                &[("2:13", "no built-in component `redakt`", "\"builtin:redact\"")],
-            ),
-            (
-                "[plugins.x]\ncomponent = \"builtin:\"",
-                &[("2:13", "no built-in component", "there are \"builtin:redact\"")],
-            ),
-            (
-                "[plugins.x]\ncomponent = \"redact\"",
-                &[("2:13", "neither a file nor", "\"builtin:redact\", or \"./redact\"")],
-            ),
-            (
-                "[plugins.x]\ncomponent = \"https://x/y.wasm\"",
-                &[("2:13", "not downloaded", "`sha256`")],
-            ),
-            ("[plugins.x]\ncomponent = \"\"", &[("2:13", "is no path", "stamp.wasm")]),
-            ("[plugin.x]\ncomponent = \"x\"", &[("1:2", "unknown key `plugin`", "`plugins`")]),
-            ("[[plugins]]\nname = \"x\"", &[("1:1", "wants tables with names", "[plugins.NAME]")]),
-            (&plugin("deadline = 10"), &[("3:12", "a span of time with its unit", "\"10ms\"")]),
-            (&plugin("deadline = \"1m\""), &[("3:12", "above 10s", "from 100us to 10s")]),
-            (
-                &plugin("deadlin = \"1ms\""),
-                &[("3:1", "unknown key `deadlin` in [plugins.redact]", "`deadline`")],
-            ),
-            (&plugin("memory = \"16M\""), &[("3:10", "is no size", "\"16 MiB\"")]),
-            (&plugin("host-calls = 1e6"), &[("3:14", "not a fraction", "a number")]),
-            (
-                &plugin("on-fault = \"opne\""),
-                &[(
-                    "3:12",
-                    "`on-fault` cannot be `opne`",
-                    "write \"open\"; allowed: \"open\" or \"closed\"",
-                )],
-            ),
-            (
-                &plugin("on-fault = true"),
-                &[("3:12", "wants a word, not `true`", "\"open\" or \"closed\"")],
-            ),
-            (&plugin("fail_open = true"), &[("3:1", "unknown key `fail_open`", "on-fault")]),
-            (
-                &plugin("isolation = \"process\""),
-                &[("3:13", "`isolation` cannot be `process`", "\"worker\" or \"exchange\"")],
-            ),
-            (
-                &plugin("allow = [\"metric\"]"),
-                &[("3:10", "`allow` cannot be `metric`", "\"metrics\"")],
-            ),
-            (&plugin("allow = \"log\""), &[("3:9", "no such grant", "every plugin has it")]),
-            (&plugin("allow = [\"http\"]"), &[("3:10", "no such grant", "allow-http")]),
-            (&plugin("permissions = []"), &[("3:1", "unknown key", "allow = [\"metrics\"]")]),
-            (
-                &plugin("allow-http = [\"api.example\"]"),
-                &[("3:15", "no HTTP origin", "\"http://api.example\"")],
-            ),
-            (
-                &plugin("allow-http = [\"https://api.example/v1\"]"),
-                &[("3:15", "no HTTP origin", "\"https://api.example\"")],
-            ),
-            (
-                &plugin("allow-probe = [\"db:5432\"]"),
-                &[("3:16", "no URL of a service", "\"tcp://db:5432\"")],
-            ),
-            (
-                &plugin("allow-probe = [\"env:GONE\"]"),
-                &[("3:16", "`GONE` is not set", "GONE=… tamis run")],
-            ),
-            (
-                &plugin("allow-probe = [\"env:TOKEN\"]"),
-                &[("3:16", "what `env:TOKEN` leads to", "such as")],
-            ),
-            (&plugin("sha256 = \"abc\""), &[("3:10", "is no SHA-256", "64 hex digits")]),
-            (
-                &plugin(&format!("sha256 = \"{}\"", "0".repeat(64))),
-                &[("3:10", "part of tamis itself", "remove")],
-            ),
-            (&plugin("paths = [\"api\"]"), &[("3:10", "`api` is no path", "\"/api\"")]),
-            (&plugin("paths = [\"/a*b\"]"), &[("3:10", "is no path", "at the end only")]),
-            (
-                &plugin("config = 3"),
-                &[("3:10", "configuration of a plugin is a table", "config = {")],
-            ),
-            (
-                &plugin("config = \"gone.toml\""),
-                &[("3:10", "`gone.toml` cannot be read", "relative to the folder")],
-            ),
-            (
-                &plugin("config = { key = \"env:EMPTY\" }"),
-                &[("3:18", "`EMPTY` is empty", "give it a value")],
-            ),
-            (&plugin("rules = [\"email\"]"), &[("3:1", "unknown key `rules`", "config = { rules")]),
-        ]);
-    }
-
-    #[test]
-    fn mistakes_in_the_rest_are_explained() {
-        check_faults(&[
-            ("[logs]\nsources = [\"ap\"]", &[("2:12", "there is no source `ap`", "write \"app\"")]),
-            (
-                "[logs]\nsinks = [\"audit\"]",
-                &[("2:10", "there is no sink `audit`", "[sinks.audit]")],
-            ),
-            (
-                "[logs]\nsinks = [\"stdotu\"]",
-                &[("2:10", "there is no sink `stdotu`", "write \"stdout\"")],
-            ),
-            (
-                "[logs]\nplugins = [\"errors\"]",
-                &[("2:12", "there is no plugin `errors`", "builtin:errors")],
-            ),
-            ("[logs]\nlevel = \"warning\"", &[("2:9", "`level` cannot be `warning`", "\"warn\"")]),
-            ("[logs]\nqueue = \"8 KiB\"", &[("2:9", "below 64 KiB", "from 64 KiB")]),
-            (
-                "[logs]\nmax-line = \"64 KB \"\nfile = \"x\"",
-                &[("3:1", "unknown key `file`", "[sinks.NAME]")],
-            ),
-            (
-                "[logs]\nsinks = [\"a\"]\n[sinks.a]",
-                &[("3:1", "`type` is missing in [sinks.a]", "type = \"file\"")],
-            ),
-            (
-                "[logs]\nsinks = [\"a\"]\n[sinks.a]\ntype = \"file\"",
-                &[("3:1", "`path` is missing", "path = \"app.log\"")],
-            ),
-            (
-                "[logs]\nsinks = [\"a\"]\n[sinks.a]\ntype = \"fiel\"\npath = \"x\"",
-                &[("4:8", "`type` cannot be `fiel`", "\"file\"")],
-            ),
-            (
-                "[sinks.stdout]\npath = \"x\"",
-                &[("2:8", "`path` has no use here", "type = \"file\"")],
-            ),
-            ("[sinks.stdout]\nlevel = \"info\"", &[("2:1", "unknown key `level`", "min-level")]),
-            (
-                "[logs]\nsinks = [\"a\", \"b\"]\n[sinks]\na = { type = \"file\", path = \"x\" }\nb = { type = \"file\", path = \"x\" }",
-                &[("5:5", "write the same file", "another `path`")],
-            ),
-            (
-                "[sources.app]\nformat = \"jsno\"",
-                &[("2:10", "`format` cannot be `jsno`", "\"json\"")],
-            ),
-            (
-                "[state]\nurl = \"postgres://db/app\"",
-                &[("2:7", "state is not kept in `postgres`", "redis://")],
-            ),
-            ("[state]\nurl = \"env:REDIS\"", &[("2:7", "`REDIS` is not set", "REDIS=")]),
-            ("[state]\nurl = \"file:gone\"", &[("2:7", "`gone` cannot be read", "UTF-8")]),
-            (
-                "[state]\nlimit = \"1 GB\"\nredis = \"x\"",
-                &[("3:1", "unknown key `redis`", "url = \"env:REDIS_URL\"")],
-            ),
-            ("[admin]\nlisten = \"on\"", &[("2:10", "is no address", "or \"off\"")]),
-            (
-                "[admin]\nerrors = \"sentry\"",
-                &[("2:10", "there is no plugin `sentry`", "[plugins.sentry]")],
-            ),
-            ("[admin]\ntoken = \"\"", &[("2:9", "an empty secret", "env:NAME")]),
-            ("[admin]\ntoken = 12345", &[("2:9", "wants a string, not a number", "env:NAME")]),
-            ("[admin]\npassword = \"x\"", &[("2:1", "unknown key `password`", "token = ")]),
-            ("[metrics]\nseries = 0", &[("2:10", "below 1", "from 1 to 100000")]),
-            ("[metrics]\nvalue_length = \"1 B\"", &[("2:1", "unknown key", "`value-length`")]),
-            ("[health]", &[("1:2", "unknown key `health`", "[plugins.health]")]),
-            ("[helth]", &[("1:2", "unknown key `helth`", "[plugins.health]")]),
-            ("[gadgets]", &[("1:2", "unknown key `gadgets`", "the keys here are `server`")]),
-            ("listen = \"127.0.0.1:1\"", &[("1:1", "unknown key `listen`", "[server]")]),
-            ("[logging]\nlevel = \"info\"", &[("1:2", "unknown key `logging`", "[logs]")]),
-            ("\"a b\\u001b\" = 1", &[("1:1", "unknown key `a b\\u{1b}`", "the keys here are")]),
-        ]);
-    }
 
     #[test]
     fn all_mistakes_of_a_file_are_told_at_once_in_their_order() {
@@ -752,90 +255,6 @@ mod tests {
                 ],
             ),
         ]);
-    }
-
-    #[test]
-    fn what_works_and_is_probably_not_meant_is_warned_about() {
-        let plugins = "[plugins.redact]\ncomponent = \"builtin:redact\"\n";
-        let rows: &[(&str, &[Expected])] = &[
-            (ROUTE, &[]),
-            ("", &[("1:1", "there is no route", "[[routes]]")]),
-            ("[logs]", &[]),
-            (
-                &format!("{ROUTE}{ROUTE}path = \"/x\""),
-                &[("3:1", "no request gets here: the route `/`", "the special route before")],
-            ),
-            (
-                &format!(
-                    "{ROUTE}[upstreams.app]\nservers = \"http://a\"\ncheck = {{ tcp = true }}"
-                ),
-                &[("3:1", "no route leads to the upstream `app`", "upstream = \"app\"")],
-            ),
-            (
-                "[[routes]]\nupstream = \"app\"\n[upstreams.app]\nservers = \"http://a\"",
-                &[("3:1", "the upstream `app` has no check", "check = { path")],
-            ),
-            (
-                &format!("{ROUTE}{plugins}"),
-                &[("3:1", "is in no route and not in the logs", "`plugins` of [[routes]]")],
-            ),
-            (
-                &format!("{ROUTE}plugins = \"redact\"\n{plugins}on-fault = \"open\""),
-                &[("6:12", "messages go on unredacted", "remove it")],
-            ),
-            (
-                &format!("{ROUTE}plugins = \"redact\"\n{plugins}[logs]"),
-                &[("6:1", "log records do not pass `redact`", "plugins = [\"redact\"]")],
-            ),
-            (
-                &format!("{ROUTE}[sinks.x]\ntype = \"stderr\""),
-                &[("3:8", "the sink `x` is not used", "`sinks` of [logs]")],
-            ),
-            (
-                &format!("{ROUTE}[sources.stdin]"),
-                &[("3:10", "the source `stdin` is not used", "`sources` of [logs]")],
-            ),
-            (
-                &format!("{ROUTE}[admin]\nlisten = \"0.0.0.0:9901\""),
-                &[("4:10", "can read the admin pages", "token = ")],
-            ),
-            (&format!("{ROUTE}[admin]\nlisten = \"0.0.0.0:9901\"\ntoken = \"env:TOKEN\""), &[]),
-            (
-                &format!("{ROUTE}[admin]\ntoken = \"hunter2\""),
-                &[("4:9", "a secret stands in the file", "env:NAME")],
-            ),
-            (
-                &format!("{ROUTE}[state]\nurl = \"redis://:hunter2@a\""),
-                &[("4:7", "a secret stands in the file", "env:NAME")],
-            ),
-            (&format!("{ROUTE}[state]\nurl = \"redis://a\""), &[]),
-            (
-                &format!("{ROUTE}[server]\ntrusted-proxies = \"0.0.0.0/0\""),
-                &[("4:19", "state any address", "name the proxies")],
-            ),
-            (
-                &format!("{ROUTE}[server.tls]\ncertificate = \"c\"\nkey = \"k\""),
-                &[("3:1", "no listener uses this certificate", "https://")],
-            ),
-        ];
-        for (text, expected) in rows {
-            let (_, warnings) = load(text).unwrap_or_else(|faults| panic!("{text}\n{faults}"));
-            let shown: String = warnings.iter().map(|warning| warning.to_string()).collect();
-            assert_eq!(warnings.len(), expected.len(), "{text}\n{shown}");
-            for (warning, expected) in warnings.iter().zip(*expected) {
-                assert!(!differs(warning, *expected), "{text}\n{shown}");
-                assert!(shown.starts_with("warning: "), "{shown}");
-                assert!(!shown.contains("hunter2"), "secrets are not shown: {shown}");
-            }
-        }
-    }
-
-    #[test]
-    fn warnings_are_not_drawn_from_a_file_with_faults() {
-        let faults =
-            load("[plugins.x]\ncomponent = \"x\"\n[[routes]]\nupstream = \"ap\"\nplugin = \"x\"");
-        let faults = faults.expect_err("two faults");
-        assert_eq!((faults.faults().len(), faults.warnings().len()), (2, 0), "{faults}");
     }
 
     #[test]
@@ -892,14 +311,46 @@ mod tests {
              [logs]\nplugins = [\"redact\", \"errors\"]\n",
         );
         let server = "http://127.0.0.1:9000".parse().expect("an origin");
-        assert_eq!(Config::for_upstream(&[server], &[], None), written);
+        let for_upstream = |servers: &[HttpOrigin], overrides: &Overrides| {
+            let config = Config::for_upstream(servers, overrides);
+            config.unwrap_or_else(|faults| panic!("{faults}")).0
+        };
+        assert_eq!(for_upstream(&[server], &Overrides::default()), written);
 
         let listen = "0.0.0.0:80".parse().expect("an address");
-        let config = Config::for_upstream(&[], &[listen], Some(AdminListen::Off));
+        let overrides = Overrides { listen: vec![listen], admin: Some(AdminListen::Off) };
+        let config = for_upstream(&[], &overrides);
         assert_eq!((config.routes.len(), config.upstreams.len(), config.plugins.len()), (0, 0, 4));
         assert_eq!(config.server.listen[0].value, listen);
         assert_eq!(config.server.listen[0].origin.to_string(), "--listen");
         assert_eq!(config.admin.listen.value.address(), None);
+    }
+
+    #[test]
+    fn arguments_are_checked_like_the_file() {
+        let server: HttpOrigin = "http://127.0.0.1:8080".parse().expect("an origin");
+        let faults = Config::for_upstream(&[server], &Overrides::default()).expect_err("a circle");
+        assert!(faults.to_string().contains("--> --upstream\n"), "{faults}");
+        assert!(faults.to_string().contains("tamis itself"), "{faults}");
+
+        let overrides = Overrides {
+            listen: vec!["https://0.0.0.0:9901".parse().expect("an address")],
+            admin: Some("0.0.0.0:9901".parse().expect("an address")),
+        };
+        let faults = Config::for_upstream(&[], &overrides).expect_err("two faults");
+        assert_eq!((faults.faults().len(), faults.warnings().len()), (2, 1), "{faults}");
+
+        // An argument stands in for what would be wrong in the file, and the other way round.
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("tamis.toml");
+        std::fs::write(&path, "[[routes]]\nupstream = \"http://127.0.0.1:8080\"\n")
+            .expect("a file");
+        let overrides =
+            Overrides { listen: vec!["127.0.0.1:80".parse().expect("an address")], admin: None };
+        assert!(Config::read(&path, &environment, &Overrides::default()).is_err());
+        let (config, _) = Config::read(&path, &environment, &overrides)
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        assert_eq!(config.server.listen[0].value.address.port(), 80);
     }
 
     #[test]
@@ -968,8 +419,8 @@ mod tests {
         write("redact.toml", b"rules = [\n  \"email\",\n]\n");
         write("token", b"hunter2\r\n");
         let path = folder.path().join("tamis.toml");
-        let (config, _) =
-            Config::read(&path, &environment).unwrap_or_else(|faults| panic!("{faults}"));
+        let (config, _) = Config::read(&path, &environment, &Overrides::default())
+            .unwrap_or_else(|faults| panic!("{faults}"));
         assert_eq!(config.admin.token.as_ref().map(Secret::expose), Some("hunter2"));
         assert_eq!(config.plugins[1].component, Component::File(folder.path().join("x.wasm")));
         let fault = config.plugins[0].settings.fault("/rules/0", "no such rule", None);
@@ -977,7 +428,8 @@ mod tests {
 
         write("redact.toml", b"rules = [email]\nx = nan\n");
         write("token", b"\n");
-        let faults = Config::read(&path, &environment).expect_err("three faults");
+        let faults =
+            Config::read(&path, &environment, &Overrides::default()).expect_err("three faults");
         let places: Vec<_> = faults
             .faults()
             .iter()
@@ -989,12 +441,14 @@ mod tests {
         assert_eq!(places, ["redact.toml:1:10", "redact.toml:2:5", "tamis.toml:7:9"], "{faults}");
 
         write("tamis.toml", b"[server]\n# caf\xe9\n");
-        let faults = Config::read(&path, &environment).expect_err("not UTF-8");
+        let faults =
+            Config::read(&path, &environment, &Overrides::default()).expect_err("not UTF-8");
         assert!(faults.to_string().contains("the byte 0xE9 is not UTF-8"), "{faults}");
         assert!(faults.to_string().contains("tamis.toml:2:6"), "{faults}");
 
         let faults =
-            Config::read(&folder.path().join("gone.toml"), &environment).expect_err("no file");
+            Config::read(&folder.path().join("gone.toml"), &environment, &Overrides::default())
+                .expect_err("no file");
         assert!(faults.to_string().contains("tamis run --upstream"), "{faults}");
     }
 
@@ -1015,11 +469,12 @@ mod tests {
         }
     }
 
-    /// What a file may say, by hand of a random choice.
+    /// What a file may say, by hand of a random choice. The ports are below those that tamis
+    /// itself listens on.
     fn valid() -> impl Strategy<Value = (String, Expectation)> {
         let limits = (1_u64..1000, 1_u32..1000, prop::option::of(0_u64..1_000_000));
         let times = (1_u64..3_600_000, prop::option::of(1_u64..86_400_000));
-        let routes = prop::collection::vec(("[a-z]{1,8}", any::<bool>(), 1_u16..9900), 1..5);
+        let routes = prop::collection::vec(("[a-z]{1,8}", any::<bool>(), 1_u16..8000), 1..5);
         (limits, times, routes, any::<bool>()).prop_map(|((head, headers, body), (grace, idle), routes, inline)| {
             let off = |value: Option<String>| value.map_or("\"off\"".to_owned(), |value| format!("\"{value}\""));
             let mut text = format!(

@@ -23,7 +23,8 @@ enum Severity {
     Warning,
 }
 
-/// One mistake: where it stands, what is wrong, and what to write instead.
+/// One mistake: where it stands, what is wrong, and what to write instead. Printed, it takes
+/// several lines, the last with its line ending.
 #[derive(Clone, Debug)]
 pub struct Fault {
     severity: Severity,

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
-use super::Config;
 use super::check;
 use super::fault::{Fault, Faults, Warning};
 use super::keys::likely;
@@ -26,6 +25,7 @@ use super::shared::{Admin, Metrics, State};
 use super::syntax;
 use super::upstream::Upstream;
 use super::value::{HttpOrigin, Name};
+use super::{Config, Overrides};
 
 /// The largest file that is read, in bytes.
 pub(super) const LARGEST: usize = 4 << 20;
@@ -40,45 +40,48 @@ sinks.x = { type = 'file' }
 server.tls = {}
 ";
 
-/// See [`Config::load`].
+/// See [`Config::load`] and [`Config::read`].
 pub(super) fn load(
     path: &Path,
     text: &str,
     environment: &Environment<'_>,
+    overrides: &Overrides,
 ) -> Result<(Config, Vec<Warning>), Faults> {
     let label = path.display().to_string();
     if text.len() > LARGEST {
-        let source = Source::file(label, "");
-        let fault = Fault::new(&Origin::new(&source, 0..0), "the file is larger than 4 MiB");
+        let fault = Fault::new(&Origin::argument(&label), "the file is larger than 4 MiB");
         let fault = fault.remedy("name the configuration, which is a TOML file of some pages");
         return Err(Faults::new(vec![fault], Vec::new()));
     }
     let source = Source::file(label, text);
     let (document, errors) = DeTable::parse_recoverable(source.text());
-    let syntax = syntax::faults(&source, &errors);
     let directory = path.parent().unwrap_or(Path::new("")).to_owned();
     let reader = Reader::new(&source, directory, environment);
-    let config = walk(&reader, document.get_ref());
-    let Findings { mut faults, mut warnings, unknown, .. } = reader.into_findings();
-    if !unknown.is_empty() {
-        faults.retain(|fault| match fault.what_is_missing() {
-            Some((table, key)) => !unknown.iter().any(|unknown| unknown.stands_for(table, key)),
-            None => true,
-        });
-        let known = known();
-        faults.extend(unknown.iter().map(|unknown| unknown.fault(&known)));
-    }
+    let config = walk(&reader, document.get_ref(), overrides);
+    let mut findings = reader.into_findings();
+    explain_unknown(&mut findings);
+    let syntax = syntax::faults(&source, &errors);
     if !syntax.is_empty() {
         let lines: BTreeSet<usize> = syntax.iter().map(|fault| fault.origin().line()).collect();
         let hidden = |at: &Origin| Arc::ptr_eq(at.source(), &source) && lines.contains(&at.line());
-        faults.retain(|fault| !fault.is_consequence() && !hidden(fault.origin()));
-        faults.extend(syntax);
+        findings.faults.retain(|fault| !fault.is_consequence() && !hidden(fault.origin()));
+        findings.faults.extend(syntax);
     }
-    if faults.is_empty() {
-        return Ok((config, Faults::new(faults, warnings).into_warnings()));
+    Ok((config, findings.conclude()?))
+}
+
+/// Makes faults of the unknown keys.
+fn explain_unknown(findings: &mut Findings) {
+    let unknown = std::mem::take(&mut findings.unknown);
+    if unknown.is_empty() {
+        return;
     }
-    warnings.retain(|warning| !warning.is_consequence());
-    Err(Faults::new(faults, warnings))
+    findings.faults.retain(|fault| match fault.what_is_missing() {
+        Some((table, key)) => !unknown.iter().any(|unknown| unknown.stands_for(table, key)),
+        None => true,
+    });
+    let known = known();
+    findings.faults.extend(unknown.iter().map(|unknown| unknown.fault(&known)));
 }
 
 /// The text of the file at `path`, or the one fault that there is none.
@@ -119,13 +122,17 @@ pub(super) fn known() -> BTreeSet<String> {
     let source = Source::file("", SHAPE);
     let (document, _) = DeTable::parse_recoverable(source.text());
     let reader = Reader::new(&source, "".into(), &nothing);
-    walk(&reader, document.get_ref());
+    walk(&reader, document.get_ref(), &Overrides::default());
     reader.into_findings().known
 }
 
 /// Reads every section. What is missing or wrong is reported, and something is put in its
 /// place, so that the rest can be looked at.
-pub(super) fn walk<'a>(reader: &'a Reader<'a>, document: &'a DeTable<'a>) -> Config {
+pub(super) fn walk<'a>(
+    reader: &'a Reader<'a>,
+    document: &'a DeTable<'a>,
+    overrides: &Overrides,
+) -> Config {
     let mut root = reader.root(document);
     let server = Server::read(root.table("server"));
     let admin = Admin::read(root.table("admin"));
@@ -151,7 +158,8 @@ pub(super) fn walk<'a>(reader: &'a Reader<'a>, document: &'a DeTable<'a>) -> Con
     let mut config = Config { server, admin, upstreams, routes, plugins, logs, state, metrics };
     settle_routes(&mut config, written, &upstream_names, reader);
     find_plugins(&mut config, &plugin_names, reader);
-    check::check(&config, has_logs, reader);
+    overrides.apply(&mut config);
+    check::check(&config, has_logs, &mut reader.findings());
     config
 }
 

@@ -270,3 +270,58 @@ impl FileSink {
         Self { path: path.unwrap_or_default(), max_size, keep }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::check_faults;
+
+    #[test]
+    fn mistakes_are_explained() {
+        check_faults(&[
+            ("[logs]\nsources = [\"ap\"]", &[("2:12", "there is no source `ap`", "write \"app\"")]),
+            (
+                "[logs]\nsinks = [\"audit\"]",
+                &[("2:10", "there is no sink `audit`", "[sinks.audit]")],
+            ),
+            (
+                "[logs]\nsinks = [\"stdotu\"]",
+                &[("2:10", "there is no sink `stdotu`", "write \"stdout\"")],
+            ),
+            (
+                "[logs]\nplugins = [\"errors\"]",
+                &[("2:12", "there is no plugin `errors`", "builtin:errors")],
+            ),
+            ("[logs]\nlevel = \"warning\"", &[("2:9", "`level` cannot be `warning`", "\"warn\"")]),
+            ("[logs]\nqueue = \"8 KiB\"", &[("2:9", "below 64 KiB", "from 64 KiB")]),
+            (
+                "[logs]\nmax-line = \"64 KB \"\nfile = \"x\"",
+                &[("3:1", "unknown key `file`", "[sinks.NAME]")],
+            ),
+            (
+                "[logs]\nsinks = [\"a\"]\n[sinks.a]",
+                &[("3:1", "`type` is missing in [sinks.a]", "type = \"file\"")],
+            ),
+            (
+                "[logs]\nsinks = [\"a\"]\n[sinks.a]\ntype = \"file\"",
+                &[("3:1", "`path` is missing", "path = \"app.log\"")],
+            ),
+            (
+                "[logs]\nsinks = [\"a\"]\n[sinks.a]\ntype = \"fiel\"\npath = \"x\"",
+                &[("4:8", "`type` cannot be `fiel`", "\"file\"")],
+            ),
+            (
+                "[sinks.stdout]\npath = \"x\"",
+                &[("2:8", "`path` has no use here", "type = \"file\"")],
+            ),
+            ("[sinks.stdout]\nlevel = \"info\"", &[("2:1", "unknown key `level`", "min-level")]),
+            (
+                "[logs]\nsinks = [\"a\", \"b\"]\n[sinks]\na = { type = \"file\", path = \"x\" }\nb = { type = \"file\", path = \"x\" }",
+                &[("5:5", "write the same file", "another `path`")],
+            ),
+            (
+                "[sources.app]\nformat = \"jsno\"",
+                &[("2:10", "`format` cannot be `jsno`", "\"json\"")],
+            ),
+        ]);
+    }
+}

@@ -296,6 +296,7 @@ fn sha256(text: &str) -> Result<[u8; 32], Mistake> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::trial::check_faults;
     use super::*;
 
     #[test]
@@ -307,5 +308,110 @@ mod tests {
         for text in ["", "00", &digits[1..], &("é".repeat(32))] {
             assert!(sha256(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        let plugin =
+            |rest: &str| format!("[plugins.redact]\ncomponent = \"builtin:redact\"\n{rest}");
+        check_faults(&[
+            (
+                "[plugins.redact]",
+                &[("1:1", "`component` is missing in [plugins.redact]", "\"builtin:redact\"")],
+            ),
+            ("[plugins.stamp]", &[("1:1", "`component` is missing", "\"stamp.wasm\"")]),
+            ("[plugins.x]\nwasm = \"x.wasm\"", &[("2:1", "unknown key `wasm`", "component = ")]),
+            (
+                "[plugins.x]\ncomponent = \"builtin:redakt\"",
+                &[("2:13", "no built-in component `redakt`", "\"builtin:redact\"")],
+            ),
+            (
+                "[plugins.x]\ncomponent = \"builtin:\"",
+                &[("2:13", "no built-in component", "there are \"builtin:redact\"")],
+            ),
+            (
+                "[plugins.x]\ncomponent = \"redact\"",
+                &[("2:13", "neither a file nor", "\"builtin:redact\", or \"./redact\"")],
+            ),
+            (
+                "[plugins.x]\ncomponent = \"https://x/y.wasm\"",
+                &[("2:13", "not downloaded", "`sha256`")],
+            ),
+            ("[plugins.x]\ncomponent = \"\"", &[("2:13", "is no path", "stamp.wasm")]),
+            ("[plugin.x]\ncomponent = \"x\"", &[("1:2", "unknown key `plugin`", "`plugins`")]),
+            ("[[plugins]]\nname = \"x\"", &[("1:1", "wants tables with names", "[plugins.NAME]")]),
+            (&plugin("deadline = 10"), &[("3:12", "a span of time with its unit", "\"10ms\"")]),
+            (&plugin("deadline = \"1m\""), &[("3:12", "above 10s", "from 100us to 10s")]),
+            (
+                &plugin("deadlin = \"1ms\""),
+                &[("3:1", "unknown key `deadlin` in [plugins.redact]", "`deadline`")],
+            ),
+            (&plugin("memory = \"16M\""), &[("3:10", "is no size", "\"16 MiB\"")]),
+            (&plugin("host-calls = 1e6"), &[("3:14", "not a fraction", "a number")]),
+            (
+                &plugin("on-fault = \"opne\""),
+                &[(
+                    "3:12",
+                    "`on-fault` cannot be `opne`",
+                    "write \"open\"; allowed: \"open\" or \"closed\"",
+                )],
+            ),
+            (
+                &plugin("on-fault = true"),
+                &[("3:12", "wants a word, not `true`", "\"open\" or \"closed\"")],
+            ),
+            (&plugin("fail_open = true"), &[("3:1", "unknown key `fail_open`", "on-fault")]),
+            (
+                &plugin("isolation = \"process\""),
+                &[("3:13", "`isolation` cannot be `process`", "\"worker\" or \"exchange\"")],
+            ),
+            (
+                &plugin("allow = [\"metric\"]"),
+                &[("3:10", "`allow` cannot be `metric`", "\"metrics\"")],
+            ),
+            (&plugin("allow = \"log\""), &[("3:9", "no such grant", "every plugin has it")]),
+            (&plugin("allow = [\"http\"]"), &[("3:10", "no such grant", "allow-http")]),
+            (&plugin("permissions = []"), &[("3:1", "unknown key", "allow = [\"metrics\"]")]),
+            (
+                &plugin("allow-http = [\"api.example\"]"),
+                &[("3:15", "no HTTP origin", "\"http://api.example\"")],
+            ),
+            (
+                &plugin("allow-http = [\"https://api.example/v1\"]"),
+                &[("3:15", "no HTTP origin", "\"https://api.example\"")],
+            ),
+            (
+                &plugin("allow-probe = [\"db:5432\"]"),
+                &[("3:16", "no URL of a service", "\"tcp://db:5432\"")],
+            ),
+            (
+                &plugin("allow-probe = [\"env:GONE\"]"),
+                &[("3:16", "`GONE` is not set", "GONE=… tamis run")],
+            ),
+            (
+                &plugin("allow-probe = [\"env:TOKEN\"]"),
+                &[("3:16", "what `env:TOKEN` leads to", "such as")],
+            ),
+            (&plugin("sha256 = \"abc\""), &[("3:10", "is no SHA-256", "64 hex digits")]),
+            (
+                &plugin(&format!("sha256 = \"{}\"", "0".repeat(64))),
+                &[("3:10", "part of tamis itself", "remove")],
+            ),
+            (&plugin("paths = [\"api\"]"), &[("3:10", "`api` is no path", "\"/api\"")]),
+            (&plugin("paths = [\"/a*b\"]"), &[("3:10", "is no path", "at the end only")]),
+            (
+                &plugin("config = 3"),
+                &[("3:10", "configuration of a plugin is a table", "config = {")],
+            ),
+            (
+                &plugin("config = \"gone.toml\""),
+                &[("3:10", "`gone.toml` cannot be read", "relative to the folder")],
+            ),
+            (
+                &plugin("config = { key = \"env:EMPTY\" }"),
+                &[("3:18", "`EMPTY` is empty", "give it a value")],
+            ),
+            (&plugin("rules = [\"email\"]"), &[("3:1", "unknown key `rules`", "config = { rules")]),
+        ]);
     }
 }

@@ -182,6 +182,7 @@ impl<'a> Table<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::trial::check_faults;
     use super::*;
 
     fn route(hosts: &[&str], path: &str) -> Route {
@@ -207,5 +208,89 @@ mod tests {
                 format!("{:?}{} {:?}{}", first.hosts, first.path, second.hosts, second.path);
             assert_eq!(first.covers(&second), covers, "{shown}");
         }
+    }
+
+    #[test]
+    fn mistakes_are_explained() {
+        let route = |rest: &str| format!("[[routes]]\nupstream = \"http://app\"\n{rest}");
+        check_faults(&[
+            (
+                "[[routes]]",
+                &[("1:1", "`upstream` is missing in [[routes]]", "http://127.0.0.1:9000")],
+            ),
+            (
+                "[routes]\nupstream = \"http://a\"",
+                &[("1:1", "a list of tables, not a table", "[[routes]] with two")],
+            ),
+            (
+                "[[routes]]\nproxy_pass = \"http://a\"",
+                &[("2:1", "unknown key `proxy_pass`", "upstream = ")],
+            ),
+            (
+                "[[routes]]\nupstream_url = \"http://a\"",
+                &[("2:1", "unknown key `upstream_url`", "upstream = ")],
+            ),
+            (
+                "[[routes]]\nupstream = \"ap\"\n[upstreams.app]\nservers = \"http://a\"",
+                &[("2:12", "there is no upstream `ap`", "\"app\"")],
+            ),
+            (
+                "[[routes]]\nupstream = \"app\"",
+                &[("2:12", "there is no upstream `app`", "[upstreams.app]")],
+            ),
+            (
+                "[[routes]]\nupstream = \"127.0.0.1:9000\"",
+                &[("2:12", "no HTTP origin", "\"http://127.0.0.1:9000\"")],
+            ),
+            (
+                "[[routes]]\nupstream = [\"app\", \"http://b\"]",
+                &[("2:13", "no HTTP origin", "\"http://app\"")],
+            ),
+            (
+                "[[routes]]\nupstream = 9000",
+                &[("2:12", "wants an upstream, not a number", "the name of an upstream or a URL")],
+            ),
+            (&route("path = \"api\""), &[("3:8", "`api` is no path of a route", "\"/api\"")]),
+            (&route("path = \"/api/*\""), &[("3:8", "is no path of a route", "\"/api\"")]),
+            (
+                &route("path = \"~ ^/api\""),
+                &[("3:8", "is no path of a route", "regular expressions")],
+            ),
+            (&route("host = \"https://a.example/\""), &[("3:8", "is no host", "\"a.example\"")]),
+            (&route("hosts = \"a.example\""), &[("3:1", "unknown key `hosts`", "`host`")]),
+            (&route("location = \"/\""), &[("3:1", "unknown key `location`", "path = \"/shop\"")]),
+            (&route("timeout = \"3s\""), &[("3:1", "unknown key", "`total-timeout`")]),
+            (&route("stream = \"true\""), &[("3:10", "not a string", "true without quotes")]),
+            (&route("stream = 1"), &[("3:10", "wants true or false", "`true` or `false`")]),
+            (
+                &route("stream = true\nbody-idle-timeout = \"3s\""),
+                &[("1:1", "a stream may pause", "remove one")],
+            ),
+            (&route("body-limit = 3"), &[("3:14", "a size with its unit", "\"3 B\"; or \"off\"")]),
+            (
+                &route(
+                    "plugins = [\"redact\", \"redact\"]\n[plugins.redact]\ncomponent = \"builtin:redact\"",
+                ),
+                &[("3:22", "the same stands twice in `plugins`", "remove one")],
+            ),
+            (
+                &route("plugins = \"redact\""),
+                &[("3:11", "there is no plugin `redact`", "component = \"builtin:redact\"")],
+            ),
+            (
+                &route("plugins = \"stamp\""),
+                &[("3:11", "there is no plugin `stamp`", "component = \"stamp.wasm\"")],
+            ),
+            (
+                &route("plugins = [\"stmap\"]\n[plugins.stamp]\ncomponent = \"s.wasm\""),
+                &[("3:12", "there is no plugin `stmap`", "write \"stamp\"")],
+            ),
+            (
+                &route(
+                    "path = \"/a\"\nname = \"x\"\n[[routes]]\nupstream = \"http://b\"\nname = \"x\"",
+                ),
+                &[("5:1", "two routes are called `x`", "rename one")],
+            ),
+        ]);
     }
 }

@@ -14,7 +14,7 @@ mod tests {
 
     use super::super::origin::Source;
     use super::super::reader::{Findings, Reader};
-    use super::super::{Config, Faults, Warning, file};
+    use super::super::{Config, Faults, Overrides, Warning, file};
     use super::*;
 
     /// Settings that say what the sample is about, and so have no default.
@@ -102,7 +102,7 @@ mod tests {
         let (document, errors) = DeTable::parse_recoverable(source.text());
         assert!(errors.is_empty(), "{errors:?}");
         let reader = Reader::new(&source, "".into(), &environment);
-        file::walk(&reader, document.get_ref());
+        file::walk(&reader, document.get_ref(), &Overrides::default());
         let Findings { present, known, unknown, .. } = reader.into_findings();
         assert!(unknown.is_empty(), "{}", unknown[0].fault(&known));
         let missing: Vec<_> = file::known().difference(&present).cloned().collect();

@@ -113,32 +113,32 @@ impl Tls {
     }
 }
 
-/// What may be sent. Beyond a limit the answer is the one in brackets.
+/// What may be sent. Beyond a limit the answer is the one in parentheses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
-    /// The whole head of a request, 1 KiB to 1 MiB. Default: 64 KiB. [431]
+    /// The whole head of a request, 1 KiB to 1 MiB. Default: 64 KiB. (431)
     pub head: ByteSize,
-    /// Header fields of a request, 1 to 1000. Default: 100. [431]
+    /// Header fields of a request, 1 to 1000. Default: 100. (431)
     pub headers: u32,
-    /// The request target, 256 B to 65534 B. Default: 8 KiB. [414]
+    /// The request target, 256 B to 65534 B. Default: 8 KiB. (414)
     pub target: ByteSize,
-    /// A request body; nothing: any. Default: nothing. [413]
+    /// A request body; nothing: any. Default: nothing. (413)
     pub body: Option<ByteSize>,
-    /// The trailers of a message, up to 64 KiB. Default: 8 KiB. [the connection is closed]
+    /// The trailers of a message, up to 64 KiB. Default: 8 KiB. (the connection is closed)
     pub trailers: ByteSize,
-    /// The whole head of a response, 1 KiB to 1 MiB. Default: 64 KiB. [502]
+    /// The whole head of a response, 1 KiB to 1 MiB. Default: 64 KiB. (502)
     pub response_head: ByteSize,
-    /// Header fields of a response, 1 to 1000. Default: 100. [502]
+    /// Header fields of a response, 1 to 1000. Default: 100. (502)
     pub response_headers: u32,
-    /// Informational answers (1xx) before the answer, up to 100. Default: 8. [502]
+    /// Informational answers (1xx) before the answer, up to 100. Default: 8. (502)
     pub informational: u32,
     /// A body after its content coding was undone for a plugin, 1 KiB to 1 GiB.
-    /// Default: 16 MiB. [413 or 502]
+    /// Default: 16 MiB. (413 or 502)
     pub decoded_body: ByteSize,
-    /// How many times its coded size that may be, 1 to 10000. Default: 100. [413 or 502]
+    /// How many times its coded size that may be, 1 to 10000. Default: 100. (413 or 502)
     pub decoded_ratio: u32,
     /// Concurrent streams of an HTTP/2 connection, 1 to 10000. Default: 100.
-    /// [REFUSED_STREAM]
+    /// (REFUSED_STREAM)
     pub streams: u32,
     /// Requests on one connection before it is closed in an orderly way, at least 1.
     /// Default: 10000.
@@ -263,5 +263,119 @@ impl Timeouts {
         };
         table.finish();
         timeouts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::check_faults;
+
+    #[test]
+    fn mistakes_are_explained() {
+        check_faults(&[
+            (
+                "[server]\nlisten = \"8080\"",
+                &[("2:10", "`8080` is no address", "\"127.0.0.1:8080\"")],
+            ),
+            (
+                "[server]\nlisten = 8080",
+                &[("2:10", "wants an address, not a number", "\"127.0.0.1:8080\"")],
+            ),
+            ("[server]\nlisten = []", &[("2:10", "`listen` is empty", "at least one")]),
+            (
+                "[server]\nlisten = [\"127.0.0.1:80\", \"127.0.0.1:80\"]",
+                &[("2:27", "the same stands twice", "remove one")],
+            ),
+            (
+                "[server]\nlisten = [\"127.0.0.1:80\", \"0.0.0.0:80\"]",
+                &[("2:27", "cannot both be listened on", "another port")],
+            ),
+            (
+                "[server]\nlisten = \"0.0.0.0:9901\"",
+                &[("2:10", "`127.0.0.1:9901` cannot both", "another port")],
+            ),
+            (
+                "[server]\nlisten = \"https://0.0.0.0:443\"",
+                &[("2:10", "HTTPS without a certificate", "[server.tls]")],
+            ),
+            (
+                "[server]\ntls = { certificate = \"c.pem\" }",
+                &[("2:7", "`key` is missing in [server.tls]", "key = \"key.pem\"")],
+            ),
+            (
+                "[server.tls]\ncert = \"c\"\nkey-file = \"k\"",
+                &[
+                    ("2:1", "unknown key `cert`", "`certificate`"),
+                    ("3:1", "unknown key `key-file`", "`key`"),
+                ],
+            ),
+            (
+                "[server]\nworkers = 0",
+                &[("2:11", "`workers` is below 1", "from 1 to 1024; or \"auto\"")],
+            ),
+            (
+                "[server]\nworkers = \"atuo\"",
+                &[("2:11", "wants a whole number, not a string", "or \"auto\"")],
+            ),
+            ("[server]\nworkers = -1", &[("2:11", "below 1", "from 1")]),
+            ("[server]\nworkers = 99999999999999999999999", &[("2:11", "above 1024", "to 1024")]),
+            ("[server]\nworkers = \"4\"", &[("2:11", "not a string", "4 without quotes")]),
+            (
+                "[server]\ngrace = 30",
+                &[("2:9", "a span of time with its unit", "\"30s\" for seconds or \"30ms\"")],
+            ),
+            (
+                "[server]\ngrace = \"30\"",
+                &[("2:9", "`30` is no span of time", "\"30s\" or \"30ms\"")],
+            ),
+            ("[server]\ngrace = 1.5", &[("2:9", "not a fraction", "such as")]),
+            ("[server]\ngrace = \"40d\"", &[("2:9", "`grace` is above 1d", "from 0s to 1d")]),
+            (
+                "[server]\ntrusted-proxies = \"lan\"",
+                &[("2:19", "`lan` is no network", "\"10.0.0.0/8\"")],
+            ),
+            (
+                "[server]\ntrusted-proxies = [\"10.1.0.0/8\"]",
+                &[("2:20", "bits behind its prefix", "\"10.0.0.0/8\" for the network")],
+            ),
+            (
+                "[server]\ntrusted_proxies = []",
+                &[("2:1", "unknown key `trusted_proxies` in [server]", "`trusted-proxies`")],
+            ),
+            (
+                "[server]\ntimeout = \"3s\"",
+                &[("2:1", "unknown key `timeout`", "[server.timeouts]")],
+            ),
+            ("[server]\nadmin = \"off\"", &[("2:1", "unknown key `admin`", "[admin]")]),
+            ("[server]\nmaxConnections = 9", &[("2:1", "unknown key", "`max-connections`")]),
+            ("[server]\nbody = \"1 MiB\"", &[("2:1", "unknown key", "a key of [server.limits]")]),
+            (
+                "[server.limits]\nhead = \"64K\"",
+                &[("2:8", "`64K` is no size", "\"64 KiB\" (1024)")],
+            ),
+            ("[server.limits]\nhead = 65536", &[("2:8", "a size with its unit", "\"64 KiB\"")]),
+            ("[server.limits]\nhead = \"2 MiB\"", &[("2:8", "above 1 MiB", "from 1 KiB to 1 MiB")]),
+            (
+                "[server.limits]\nheaders = \"100\"",
+                &[("2:11", "wants a whole number", "100 without quotes")],
+            ),
+            ("[server.limits]\nbody = \"none\"", &[("2:8", "`none` is no size", "or \"off\"")]),
+            ("[server.limits]\nbody = false", &[("2:8", "not `false`", "or \"off\"")]),
+            (
+                "[server.limits]\nclient_max_body_size = \"1m\"",
+                &[("2:1", "unknown key", "body = \"10 MiB\"")],
+            ),
+            (
+                "[server.timeouts]\nidle = \"3s\"",
+                &[("2:1", "unknown key `idle`", "keep-alive = \"30s\"")],
+            ),
+            ("[server.timeouts]\nfirst-byte = \"0s\"", &[("2:14", "below 1ms", "from 1ms to 1h")]),
+            ("[server.timeouts]\nbody-rate = \"1 KiB\"", &[("2:13", "is no speed", "\"1 KiB/s\"")]),
+            ("server = 1", &[("1:10", "`server` wants a table, not a number", "server = {")]),
+            (
+                "[[server]]\nlisten = \"127.0.0.1:1\"",
+                &[("1:1", "not a list", "[server] with one bracket")],
+            ),
+        ]);
     }
 }

@@ -117,3 +117,34 @@ impl Metrics {
         metrics
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::check_faults;
+
+    #[test]
+    fn mistakes_are_explained() {
+        check_faults(&[
+            (
+                "[state]\nurl = \"postgres://db/app\"",
+                &[("2:7", "state is not kept in `postgres`", "redis://")],
+            ),
+            ("[state]\nurl = \"env:REDIS\"", &[("2:7", "`REDIS` is not set", "REDIS=")]),
+            ("[state]\nurl = \"file:gone\"", &[("2:7", "`gone` cannot be read", "UTF-8")]),
+            (
+                "[state]\nlimit = \"1 GB\"\nredis = \"x\"",
+                &[("3:1", "unknown key `redis`", "url = \"env:REDIS_URL\"")],
+            ),
+            ("[admin]\nlisten = \"on\"", &[("2:10", "is no address", "or \"off\"")]),
+            (
+                "[admin]\nerrors = \"sentry\"",
+                &[("2:10", "there is no plugin `sentry`", "[plugins.sentry]")],
+            ),
+            ("[admin]\ntoken = \"\"", &[("2:9", "an empty secret", "env:NAME")]),
+            ("[admin]\ntoken = 12345", &[("2:9", "wants a string, not a number", "env:NAME")]),
+            ("[admin]\npassword = \"x\"", &[("2:1", "unknown key `password`", "token = ")]),
+            ("[metrics]\nseries = 0", &[("2:10", "below 1", "from 1 to 100000")]),
+            ("[metrics]\nvalue_length = \"1 B\"", &[("2:1", "unknown key", "`value-length`")]),
+        ]);
+    }
+}

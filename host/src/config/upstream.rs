@@ -20,13 +20,13 @@ pub struct Upstream {
     pub name: Arc<str>,
     /// Where they are, at least one.
     pub servers: Vec<Given<HttpOrigin>>,
-    /// To have a connection, TLS included, 1 ms to 1 h. Default: 5 s. [502]
+    /// To have a connection, TLS included, 1 ms to 1 h. Default: 5 s. (502)
     pub connect_timeout: Duration,
     /// From the last byte of the request to the head of the response; nothing: any.
-    /// Default: 30 s. [504]
+    /// Default: 30 s. (504)
     pub head_timeout: Option<Duration>,
-    /// Between two pieces of a response body; nothing: any. Default: 60 s. [the response is
-    /// cut]
+    /// Between two pieces of a response body; nothing: any. Default: 60 s. (the response is
+    /// cut)
     pub body_idle_timeout: Option<Duration>,
     /// Which connections are kept for later requests; nothing: none.
     pub keep_alive: Option<KeepAlive>,
@@ -314,4 +314,111 @@ fn check_path(text: &str) -> Result<String, Mistake> {
         "the path of a check is sent as it stands",
         "write it like \"/health?full=1\"",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::trial::check_faults;
+
+    #[test]
+    fn mistakes_are_explained() {
+        let upstream = |rest: &'static str| -> String {
+            format!("routes = [{{ upstream = \"app\" }}]\n[upstreams.app]\n{rest}")
+        };
+        let servers = |rest: &str| -> String {
+            format!(
+                "routes = [{{ upstream = \"app\" }}]\n[upstreams.app]\nservers = \"http://app:9000\"\n{rest}"
+            )
+        };
+        check_faults(&[
+            (
+                &upstream(""),
+                &[(
+                    "2:1",
+                    "`servers` is missing in [upstreams.app]",
+                    "servers = [\"http://127.0.0.1:9000\"]",
+                )],
+            ),
+            (&upstream("servers = []"), &[("3:11", "`servers` is empty", "at least one")]),
+            (
+                &upstream("servers = [\"app:9000\"]"),
+                &[("3:12", "`app:9000` is no HTTP origin", "\"http://app:9000\"")],
+            ),
+            (
+                &upstream("servers = [\"http://app/v1\"]"),
+                &[("3:12", "is no HTTP origin", "\"http://app\"")],
+            ),
+            (
+                &upstream("servers = [\"http://u:hunter2@app\"]"),
+                &[("3:12", "`http://*********@app`", "leave the credentials out")],
+            ),
+            (&upstream("url = \"http://app\""), &[("3:1", "unknown key `url`", "servers = [")]),
+            (
+                &upstream("servers = [\"http://localhost:8080\"]"),
+                &[("3:12", "is tamis itself", "address of the application")],
+            ),
+            (
+                &servers("timeout = \"3s\""),
+                &[("4:1", "unknown key `timeout`", "`connect-timeout` `head-timeout`")],
+            ),
+            (&servers("head_timeout = \"3s\""), &[("4:1", "unknown key", "write `head-timeout`")]),
+            (&servers("head-timeout = \"never\""), &[("4:16", "`never` is no span", "or \"off\"")]),
+            (&servers("keep-alive = 64"), &[("4:14", "wants a table, not a number", "or \"off\"")]),
+            (
+                &servers("keep-alive = { size = 3 }"),
+                &[("4:16", "in [upstreams.app.keep-alive]", "connections = 64")],
+            ),
+            (&servers("retries = 11"), &[("4:11", "above 10", "from 0 to 10")]),
+            (
+                &servers("retry-budget = 20"),
+                &[("4:16", "wants a percentage, not a number", "\"20%\"")],
+            ),
+            (
+                &servers("ejection = { base = \"2m\" }"),
+                &[("4:12", "`base` is longer than `max`", "a `max` of at least")],
+            ),
+            (&servers("check = {}"), &[("4:9", "not said what to check", "tcp = true")]),
+            (
+                &servers("check = { path = \"/\", tcp = true }"),
+                &[("4:18", "exclude each other", "or tcp = true")],
+            ),
+            (&servers("check = { path = \"health\" }"), &[("4:18", "is no path", "\"/health\"")]),
+            (
+                &servers("check = { tcp = true, statuses = 200 }"),
+                &[("4:9", "are for checks by HTTP", "remove them")],
+            ),
+            (
+                &servers("check = { path = \"/\", statuses = [\"2xx\", 99] }"),
+                &[("4:42", "`99` is no status", "\"2xx\"")],
+            ),
+            (
+                &servers("check = { path = \"/\", host = \"*.app\" }"),
+                &[("4:30", "names one host", "without `*`")],
+            ),
+            (
+                &servers("check = { uri = \"/\" }"),
+                &[("4:11", "unknown key `uri`", "path = \"/health\"")],
+            ),
+            (
+                &servers("check = { path = \"/\", retries = 2 }"),
+                &[("4:23", "unknown key `retries`", "fall = 3")],
+            ),
+            (
+                "[upstreams.My_App]\nservers = \"http://a\"",
+                &[("1:12", "`My_App` is no name", "\"my-app\"")],
+            ),
+            (
+                "[[upstreams]]\nservers = \"http://a\"",
+                &[("1:1", "wants tables with names", "[upstreams.NAME]")],
+            ),
+            (
+                "upstreams.app = \"http://a\"",
+                &[("1:17", "`app` wants a table, not a string", "app = {")],
+            ),
+            (
+                "[upstream.app]\nservers = \"http://a\"",
+                &[("1:2", "unknown key `upstream`", "`upstreams`")],
+            ),
+        ]);
+    }
 }

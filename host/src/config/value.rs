@@ -7,6 +7,7 @@
 mod address;
 mod amount;
 mod name;
+mod path;
 mod pattern;
 mod secret;
 mod url;
@@ -14,7 +15,8 @@ mod url;
 pub use address::{AdminListen, Listen, Scheme};
 pub use amount::{ByteSize, Percent, Rate, Span};
 pub use name::{Level, Name};
-pub use pattern::{Glob, HostPattern, PathGlob, PathPattern, Statuses};
+pub use path::{PathGlob, PathPattern};
+pub use pattern::{Glob, HostPattern, Statuses};
 pub use secret::Secret;
 pub use url::{HttpOrigin, ServiceUrl};
 
