@@ -185,7 +185,7 @@ async fn load_one(
         budget: budget(&plugin.budget),
         services,
         config: plugin.settings.json().to_string().into(),
-        paths: plugin.paths.clone(),
+        paths: plugin.paths.iter().map(ToString::to_string).collect(),
         testing: workshop.testing,
     };
     let loaded = load::load(workshop.engine, &compiled, order).await.map_err(at)?;
