@@ -110,7 +110,7 @@ impl<S> Worker<S> {
         }
     }
 
-    fn enter(&self, phase: Phase) {
+    pub(super) fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         if self.is_draining() && self.drained_since.get().is_none() {
             self.drained_since.set(Some(Instant::now()));
