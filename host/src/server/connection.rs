@@ -1,41 +1,25 @@
 //! One connection from its first byte to its last.
 //!
 //! A connection is one task. It drives the HTTP library, looks after every step whether something
-//! is due (a deadline, a refusal, a drain, the need for room), and decides how the connection ends:
-//! with an answer to what could not become a request, as a tunnel, lingering until the client has
-//! read the last answer, or with a reset where an answer broke off.
+//! is due: a deadline, a refusal, a drain, the need for room. What is shared by the two versions of
+//! HTTP is here.
 
 use std::{
     cell::{Cell, RefCell},
-    convert::Infallible,
-    io,
-    pin::{Pin, pin},
+    pin::pin,
     rc::Rc,
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION};
-use http_body::{Frame, SizeHint};
-use hyper::{body::Incoming, server::conn, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
-    time::{Instant, timeout},
-};
+use bytes::BytesMut;
+use tokio::{io::AsyncReadExt, time::Instant};
 
 use super::{
-    ConnectionInfo, Counts, Service,
-    accept::Accepted,
-    frames::FrameMeter,
-    intake::{Handle, Intake},
-    tunnel, upload,
+    ConnectionInfo, Counts, Service, accept::Accepted, exchange::Exchanges, http1, http2,
     worker::Worker,
 };
-use crate::wire::{Body, BodyError, Deadline, Refusal, Stream, Tunnel};
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+use crate::wire::{Deadline, Refusal, Stream, Tunnel};
 
 /// What the parts of a connection, and its worker, tell each other.
 #[derive(Debug)]
@@ -51,21 +35,22 @@ pub(super) struct State {
     /// The beginning of a head was read.
     pub(super) head_began: Cell<bool>,
     /// Heads that were complete, and answers to them.
-    heads: Cell<u64>,
-    answers: Cell<u64>,
+    pub(super) heads: Cell<u64>,
+    pub(super) answers: Cell<u64>,
     /// Requests that are being answered.
-    exchanges: Cell<u32>,
+    pub(super) exchanges: Cell<u32>,
     /// A write waits for the client.
-    blocked: Cell<bool>,
+    pub(super) blocked: Cell<bool>,
     /// Grows with each write that went through.
-    writes: Cell<u64>,
+    pub(super) writes: Cell<u64>,
     /// Bodies whose last piece waits to be sent, and a number that grows with each piece.
-    handed: Cell<u32>,
-    pieces: Cell<u64>,
-    flooded: Cell<bool>,
+    pub(super) handed: Cell<u32>,
+    pub(super) pieces: Cell<u64>,
+    pub(super) flooded: Cell<bool>,
     /// Bytes are kept back until the request before them is answered.
     pub(super) held: Cell<bool>,
-    tunnel: RefCell<Option<Box<Tunnel>>>,
+    /// The other protocol's, once it was agreed to.
+    pub(super) tunnel: RefCell<Option<Box<Tunnel>>>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -125,7 +110,7 @@ impl State {
         }
     }
 
-    fn watch(&self, context: &Context<'_>) {
+    pub(super) fn watch(&self, context: &Context<'_>) {
         let mut waker = self.waker.borrow_mut();
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             *waker = Some(context.waker().clone());
@@ -135,7 +120,7 @@ impl State {
 
 /// What is waited for, with a number that tells one wait from the next of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
+pub(super) enum Wait {
     /// For our own side, which has limits of its own.
     Nothing,
     Head(u64),
@@ -186,18 +171,18 @@ impl Wait {
 }
 
 /// The clock of a connection.
-struct Watch {
+pub(super) struct Watch {
     wait: Wait,
     deadline: Deadline,
 }
 
 impl Watch {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { wait: Wait::Nothing, deadline: Deadline::default() }
     }
 
     /// Ready with what was waited for in vain.
-    fn poll<S>(
+    pub(super) fn poll<S>(
         &mut self,
         context: &mut Context<'_>,
         state: &State,
@@ -223,6 +208,9 @@ impl Watch {
     }
 }
 
+/// Connections above the limit that are given time to read why they are not served.
+const MAX_TURNED_AWAY: usize = 8;
+
 /// Serves a connection until it is closed.
 pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, accepted: Accepted) {
     let Accepted { stream, peer, local, tls, over_limit, _open } = accepted;
@@ -232,7 +220,11 @@ pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, accepted: Accepted)
         Counts::count(&worker.counts.overloaded);
         // A handshake would be work, and work is what there is too much of.
         if tls.is_none() {
-            turn_away(Stream::Tcp(stream), &worker.service.refuse(Refusal::Overloaded, &info));
+            let answer = worker.service.refuse(Refusal::Overloaded, &info);
+            let leaving = worker.turned_away.get();
+            worker.turned_away.set(leaving + 1);
+            http1::turn_away(Stream::Tcp(stream), &answer, leaving < MAX_TURNED_AWAY).await;
+            worker.turned_away.set(worker.turned_away.get() - 1);
         }
         return;
     }
@@ -270,11 +262,12 @@ async fn converse<S: Service>(
 ) {
     let first = patiently(&worker, &state, first_byte, read_first(&mut stream)).await;
     let Some(Some(first)) = first else { return };
-    let exchange = Rc::new(Exchanges { worker, state, info, http2: first.starts_with(PREFACE) });
+    let exchange =
+        Rc::new(Exchanges { worker, state, info, http2: first.starts_with(http2::PREFACE) });
     if exchange.http2 {
-        http2(&exchange, stream, first).await;
+        http2::serve(&exchange, stream, first).await;
     } else {
-        http1(&exchange, stream, first).await;
+        http1::serve(&exchange, stream, first).await;
     }
 }
 
@@ -312,445 +305,9 @@ async fn read_first(stream: &mut Stream) -> Option<BytesMut> {
         if stream.read_buf(&mut first).await.ok()? == 0 {
             return None;
         }
-        if first.len() >= PREFACE.len() || !PREFACE.starts_with(&first) {
+        if first.len() >= http2::PREFACE.len() || !http2::PREFACE.starts_with(&first) {
             return Some(first);
         }
-    }
-}
-
-/// Serves HTTP/1.
-async fn http1<S: Service>(exchanges: &Rc<Exchanges<S>>, stream: Stream, first: BytesMut) {
-    let Exchanges { worker, state, info, .. } = &**exchanges;
-    let limits = worker.settings.head;
-    let intake = Rc::new(RefCell::new(Intake::new(stream, first, limits, Rc::clone(state))));
-    let service = service_fn(|request| Rc::clone(exchanges).serve(request, Some(&intake)));
-    let mut builder = conn::http1::Builder::new();
-    // Heads are timed and measured here, before the library sees them.
-    builder.header_read_timeout(None).max_buf_size(limits.bytes + 16 * 1024);
-    if limits.fields != 100 {
-        // The library's own number is the same, and cheaper when it is left alone.
-        builder.max_headers(limits.fields);
-    }
-    let end = {
-        let io = TokioIo::new(Handle(Rc::clone(&intake)));
-        let mut connection = pin!(builder.serve_connection(io, service));
-        let mut watch = Watch::new();
-        let mut closing = false;
-        std::future::poll_fn(|context| {
-            state.watch(context);
-            loop {
-                if let Poll::Ready(result) = connection.as_mut().poll(context) {
-                    return Poll::Ready(End::of(result, state));
-                }
-                let close = state.refusal.get().is_some() || (state.is_idle() && state.shed.get());
-                if close && !closing {
-                    closing = true;
-                    connection.as_mut().graceful_shutdown();
-                    continue;
-                }
-                match ready!(watch.poll(context, state, worker, closing)) {
-                    Wait::Head(_) => {
-                        Counts::count(&worker.counts.head_timeouts);
-                        state.refuse(Refusal::HeadTimeout);
-                    }
-                    Wait::Request(_) | Wait::Quiet => {
-                        Counts::count(&worker.counts.idle_timeouts);
-                        closing = true;
-                        connection.as_mut().graceful_shutdown();
-                    }
-                    Wait::Write(_) | Wait::Window(_) => {
-                        Counts::count(&worker.counts.write_timeouts);
-                        return Poll::Ready(End::Reset);
-                    }
-                    Wait::Close | Wait::Nothing => return Poll::Ready(End::Close),
-                }
-            }
-        })
-        .await
-    };
-    // The library is gone, and with it the other handle.
-    let Some(intake) = Rc::into_inner(intake).map(RefCell::into_inner) else { return };
-    finish(exchanges, intake, end, info).await;
-}
-
-/// How a connection ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// In good order, as far as the library knows.
-    Close,
-    /// An answer broke off, or the client does not read: it must not look complete.
-    Reset,
-    /// The other protocol takes over.
-    Tunnel,
-}
-
-impl End {
-    fn of(result: Result<(), hyper::Error>, state: &State) -> Self {
-        match result {
-            _ if state.tunnel.borrow().is_some() => Self::Tunnel,
-            Ok(()) => Self::Close,
-            // The body of an answer failed.
-            Err(error) if error.is_user() => Self::Reset,
-            Err(error) => {
-                tracing::debug!(%error, "connection failed");
-                Self::Close
-            }
-        }
-    }
-}
-
-async fn finish<S: Service>(
-    exchanges: &Exchanges<S>,
-    mut intake: Intake,
-    end: End,
-    info: &ConnectionInfo,
-) {
-    let Exchanges { worker, state, .. } = exchanges;
-    match end {
-        End::Reset => intake.stream().reset_on_drop(),
-        End::Tunnel => {
-            let tunnel = state.tunnel.borrow_mut().take();
-            let Some(tunnel) = tunnel else { return };
-            let (stream, early) = intake.into_stream();
-            tunnel::run(stream, early, *tunnel).await;
-        }
-        End::Close => {
-            if let Some(refusal) = state.refusal.get() {
-                Counts::count(&worker.counts.refused);
-                // One answer for each request: if the refused bytes belonged to the body of a
-                // request, that one was answered already.
-                if state.is_answered() && !intake.is_mid_body() {
-                    let answer = write_out(&worker.service.refuse(refusal, info));
-                    let write = timeout(LINGER, intake.stream().write_all(&answer));
-                    if !matches!(write.await, Ok(Ok(()))) {
-                        return;
-                    }
-                }
-            }
-            if state.refusal.get().is_some() || intake.is_mid_message() {
-                linger(intake.stream()).await;
-            } else {
-                // TLS wants to say goodbye; TCP says it by itself.
-                let _ = timeout(LINGER, intake.stream().shutdown()).await;
-            }
-        }
-    }
-}
-
-/// Longest wait for a client that was told to go away.
-const LINGER: Duration = Duration::from_secs(2);
-
-/// Reads what the client still sends, and throws it away, so that closing does not destroy the
-/// answer that it may not have read yet.
-async fn linger(stream: &mut Stream) {
-    let read = async {
-        stream.shutdown().await?;
-        let mut left = 256 * 1024;
-        let mut bytes = BytesMut::with_capacity(8 * 1024);
-        while left > 0 {
-            let length = stream.read_buf(&mut bytes).await?;
-            if length == 0 {
-                break;
-            }
-            left = usize::saturating_sub(left, length);
-            bytes.clear();
-        }
-        io::Result::Ok(())
-    };
-    let _ = timeout(LINGER, read).await;
-}
-
-/// Writes an answer without waiting, and closes.
-fn turn_away(mut stream: Stream, answer: &Response<Bytes>) {
-    let bytes = write_out(answer);
-    let mut context = Context::from_waker(Waker::noop());
-    // A fresh connection has room for a short answer.
-    let _ = Pin::new(&mut stream).poll_write(&mut context, &bytes);
-    let _ = Pin::new(&mut stream).poll_shutdown(&mut context);
-}
-
-/// The bytes of an answer after which the connection is closed.
-fn write_out(answer: &Response<Bytes>) -> Vec<u8> {
-    let status = answer.status();
-    let reason = status.canonical_reason().unwrap_or_default();
-    let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
-    for (name, value) in answer.headers() {
-        if matches!(name.as_str(), "connection" | "content-length" | "transfer-encoding") {
-            continue;
-        }
-        bytes.extend_from_slice(name.as_str().as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-    }
-    let end = format!("connection: close\r\ncontent-length: {}\r\n\r\n", answer.body().len());
-    bytes.extend_from_slice(end.as_bytes());
-    bytes.extend_from_slice(answer.body());
-    bytes
-}
-
-/// Serves HTTP/2.
-async fn http2<S: Service>(exchanges: &Rc<Exchanges<S>>, stream: Stream, first: BytesMut) {
-    let Exchanges { worker, state, .. } = &**exchanges;
-    let service = {
-        let exchanges = Rc::clone(exchanges);
-        service_fn(move |request| Rc::clone(&exchanges).serve(request, None))
-    };
-    let window = 1024 * 1024;
-    let mut builder = conn::http2::Builder::new(OnThisThread);
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(worker.settings.streams)
-        .max_header_list_size(u32::try_from(worker.settings.head.bytes).unwrap_or(u32::MAX))
-        .initial_stream_window_size(window)
-        .initial_connection_window_size(window)
-        .max_send_buf_size(256 * 1024)
-        .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(128)
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(10));
-    let io = TokioIo::new(Metered::new(stream, first, Rc::clone(state)));
-    let mut connection = pin!(builder.serve_connection(io, service));
-    let mut watch = Watch::new();
-    let mut closing = false;
-    std::future::poll_fn(|context| {
-        state.watch(context);
-        loop {
-            if let Poll::Ready(result) = connection.as_mut().poll(context) {
-                if let Err(error) = result {
-                    tracing::debug!(%error, "connection failed");
-                }
-                return Poll::Ready(());
-            }
-            let close = worker.is_draining()
-                || state.answers.get() >= worker.settings.requests
-                || (state.is_idle() && state.shed.get());
-            if close && !closing {
-                closing = true;
-                connection.as_mut().graceful_shutdown();
-                continue;
-            }
-            match ready!(watch.poll(context, state, worker, closing)) {
-                Wait::Request(_) | Wait::Quiet | Wait::Head(_) => {
-                    Counts::count(&worker.counts.idle_timeouts);
-                    closing = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                Wait::Write(_) | Wait::Window(_) => {
-                    Counts::count(&worker.counts.write_timeouts);
-                    return Poll::Ready(());
-                }
-                Wait::Close | Wait::Nothing => return Poll::Ready(()),
-            }
-        }
-    })
-    .await;
-    if state.flooded.get() {
-        Counts::count(&worker.counts.floods);
-    }
-}
-
-/// Runs the streams of an HTTP/2 connection on the worker's own thread.
-#[derive(Debug, Clone, Copy)]
-struct OnThisThread;
-
-impl<F> hyper::rt::Executor<F> for OnThisThread
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
-    }
-}
-
-/// The requests of a connection.
-struct Exchanges<S> {
-    worker: Rc<Worker<S>>,
-    state: Rc<State>,
-    info: Rc<ConnectionInfo>,
-    http2: bool,
-}
-
-impl<S: Service> Exchanges<S> {
-    async fn serve(
-        self: Rc<Self>,
-        request: Request<Incoming>,
-        intake: Option<&Rc<RefCell<Intake>>>,
-    ) -> Result<Response<Served>, Infallible> {
-        let Self { worker, state, info, http2 } = &*self;
-        let exchange = Exchange::begin(state, *http2);
-        let request =
-            request.map(|incoming| upload::body(incoming, state, &worker.settings.timeouts));
-        let response = worker.service.serve(request, info).await;
-        let (mut head, mut body) = response.into_parts();
-        let held = intake.is_some_and(|intake| intake.borrow().is_held());
-        if let Body::Tunnel(tunnel) = body {
-            body = Body::Empty;
-            if held && head.status == StatusCode::SWITCHING_PROTOCOLS {
-                *state.tunnel.borrow_mut() = Some(tunnel);
-                return Ok(Response::from_parts(head, Served { body, exchange, handed: false }));
-            }
-        }
-        if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            // Bytes behind the request were let through as requests; it is too late to change.
-            let (refused, text) = worker.service.refuse(Refusal::UnaskedUpgrade, info).into_parts();
-            head = refused;
-            body = Body::from(text);
-        }
-        state.answers.set(state.answers.get() + 1);
-        if !http2 && (worker.is_leaving() || state.answers.get() >= worker.settings.requests) {
-            head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        Ok(Response::from_parts(head, Served { body, exchange, handed: false }))
-    }
-}
-
-/// Counts a request from its head to the last byte of its answer.
-struct Exchange {
-    state: Rc<State>,
-    http2: bool,
-}
-
-impl Exchange {
-    fn begin(state: &Rc<State>, http2: bool) -> Self {
-        state.exchanges.set(state.exchanges.get() + 1);
-        Self { state: Rc::clone(state), http2 }
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        self.state.exchanges.set(self.state.exchanges.get() - 1);
-        // A stream is a task of its own, and the connection has to hear that it ended. In HTTP/1
-        // both are the same task, which is awake; but it does not look for bytes that are kept back.
-        if self.http2 || self.state.held.get() {
-            self.state.wake();
-        }
-    }
-}
-
-/// The body of an answer on its way to the client.
-struct Served {
-    body: Body,
-    exchange: Exchange,
-    /// The last piece was taken, and nobody asked for the next one since.
-    handed: bool,
-}
-
-impl Served {
-    fn hand(&mut self, handed: bool) {
-        if self.handed != handed {
-            self.handed = handed;
-            let count = &self.exchange.state.handed;
-            count.set(if handed { count.get() + 1 } else { count.get() - 1 });
-        }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.hand(false);
-    }
-}
-
-impl http_body::Body for Served {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
-        let frame = Pin::new(&mut this.body).poll_frame(context);
-        let handed = matches!(frame, Poll::Ready(Some(Ok(_))));
-        if handed {
-            let pieces = &this.exchange.state.pieces;
-            pieces.set(pieces.get() + 1);
-        }
-        this.hand(handed);
-        frame
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// An HTTP/2 client's stream: replays what was read first, and counts frames.
-struct Metered {
-    stream: Stream,
-    first: BytesMut,
-    meter: FrameMeter,
-    state: Rc<State>,
-}
-
-impl Metered {
-    fn new(stream: Stream, first: BytesMut, state: Rc<State>) -> Self {
-        Self { stream, first, meter: FrameMeter::new(PREFACE.len()), state }
-    }
-}
-
-impl AsyncRead for Metered {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buffer.filled().len();
-        if this.first.is_empty() {
-            ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-        } else {
-            let length = this.first.len().min(buffer.remaining());
-            buffer.put_slice(&this.first.split_to(length));
-        }
-        if this.meter.feed(&buffer.filled()[before..]).is_err() {
-            this.state.flooded.set(true);
-            return Poll::Ready(Err(io::Error::other("too many control frames")));
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Metered {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.state.note_write(result.is_ready());
-        result
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.state.note_write(result.is_ready());
-        result
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.stream).poll_flush(context);
-        self.state.note_write(result.is_ready());
-        result
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -758,8 +315,11 @@ impl AsyncWrite for Metered {
 mod tests {
     use std::sync::Arc;
 
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use http_body::Frame;
     use tokio::{
-        io::{DuplexStream, duplex},
+        io::{AsyncWriteExt, DuplexStream, duplex},
         task::LocalSet,
     };
 
@@ -767,7 +327,7 @@ mod tests {
         super::{Phase, Settings, Timeouts},
         *,
     };
-    use crate::wire::{TunnelEnd, body::whole};
+    use crate::wire::{Body, BodyError, TunnelEnd, body::whole};
 
     /// Answers by path, and remembers what it was asked.
     #[derive(Default)]
@@ -848,7 +408,11 @@ mod tests {
                 _ => 400,
             };
             let text = Bytes::from(format!("{refusal:?}"));
-            Response::builder().status(status).header("x-request-id", "r").body(text).expect("valid")
+            Response::builder()
+                .status(status)
+                .header("x-request-id", "r")
+                .body(text)
+                .expect("valid")
         }
     }
 
@@ -1004,15 +568,17 @@ mod tests {
                 let worker = worker(Settings::default());
                 let frame = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nx: \r\n\r\n".len();
                 let filler = "v".repeat(size - frame);
-                let head =
-                    format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nx: {filler}\r\n\r\n");
+                let head = format!(
+                    "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nx: {filler}\r\n\r\n"
+                );
                 let all = exchange(&worker, head.as_bytes()).await;
                 assert!(all.starts_with(&format!("HTTP/1.1 {status} ")), "{size}: {all:.40}");
             }
             for (count, status) in [(100, "200"), (101, "400")] {
                 let worker = worker(Settings::default());
                 let fields = "x: y\r\n".repeat(count - 2);
-                let head = format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
+                let head =
+                    format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
                 let all = exchange(&worker, head.as_bytes()).await;
                 assert!(all.starts_with(&format!("HTTP/1.1 {status} ")), "{count}: {all:.40}");
             }
@@ -1050,7 +616,11 @@ mod tests {
             assert!(all.starts_with(answer), "{}: {all}", bytes.escape_ascii());
             assert_eq!(all.is_empty(), answer.is_empty());
             // Two seconds are left to a client that was told to go away.
-            assert!((seconds - 2..=seconds + 2).contains(&took), "{}: {took}", bytes.escape_ascii());
+            assert!(
+                (seconds - 2..=seconds + 2).contains(&took),
+                "{}: {took}",
+                bytes.escape_ascii()
+            );
         }
     }
 
@@ -1126,7 +696,9 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_breaks_off_does_not_look_complete() {
         here(async {
-            let all = exchange(&worker(Settings::default()), b"GET /cut HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            let all =
+                exchange(&worker(Settings::default()), b"GET /cut HTTP/1.1\r\nHost: a\r\n\r\n")
+                    .await;
             assert!(!all.ends_with("0\r\n\r\n"), "{all}");
         })
         .await;
@@ -1203,7 +775,9 @@ mod tests {
             assert_eq!(all.matches("HTTP/1.1 200").count(), 1, "{all}");
             assert_eq!(all.matches("HTTP/1.1 400").count(), 1, "{all}");
             // A 101 that comes for a request without an upgrade is not let through.
-            let all = exchange(&worker, b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+            let all =
+                exchange(&worker, b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                    .await;
             assert!(!all.contains(" 101 "), "{all}");
         })
         .await;

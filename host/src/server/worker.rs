@@ -57,6 +57,8 @@ pub(super) struct Worker<S> {
     pub(super) phase: Cell<Phase>,
     /// When the drain started.
     pub(super) drained_since: Cell<Option<Instant>>,
+    /// Connections above the limit that are being told so.
+    pub(super) turned_away: Cell<usize>,
     connections: RefCell<Vec<Rc<State>>>,
     closed: Notify,
 }
@@ -76,6 +78,7 @@ impl<S> Worker<S> {
             counts,
             phase: Cell::new(phase),
             drained_since: Cell::new(None),
+            turned_away: Cell::new(0),
             connections: RefCell::default(),
             closed: Notify::new(),
         }
