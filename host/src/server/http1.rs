@@ -3,9 +3,9 @@
 use std::{
     cell::RefCell,
     io,
-    pin::{Pin, pin},
+    pin::pin,
     rc::Rc,
-    task::{Context, Poll, Waker, ready},
+    task::{Poll, ready},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use http::Response;
 use hyper::{server::conn, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
 };
 
