@@ -125,6 +125,7 @@ impl Intake {
                 if self.state.is_answered() {
                     // It was answered like any request: what follows is one, too.
                     self.mode = Mode::Head;
+                    self.state.held.set(false);
                     self.unjudged = !self.stash.is_empty();
                 } else if self.stash.len() >= MAX_HELD {
                     return Poll::Pending;
@@ -180,6 +181,7 @@ impl Intake {
                     }
                     Ok(Some(head)) => {
                         self.state.head_passed();
+                        self.state.held.set(head.upgrade && head.framing == Framing::None);
                         at += head.length;
                         self.mode = match head.framing {
                             // With a body it is a request like any other: no protocol that
