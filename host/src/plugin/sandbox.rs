@@ -19,7 +19,7 @@ const TABLE_ELEMENTS: usize = 10_000;
 const HANDLES: usize = 64;
 
 /// A call may take so many times its limit when the machine is busy with other things.
-const PATIENCE: u32 = 20;
+pub(super) const PATIENCE: u32 = 20;
 /// What a call is taken to have used at its first tick.
 const FIRST_TICK: Duration = Duration::from_millis(1);
 
