@@ -6,6 +6,7 @@
 //! was reached before. What is spoken over the stream is not known here.
 
 pub mod client;
+pub mod delivery;
 
 use std::{
     collections::HashMap,

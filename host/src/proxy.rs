@@ -8,12 +8,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode, request};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, StatusCode, request};
 
 pub mod access;
 pub mod body;
@@ -21,6 +21,7 @@ pub mod encoding;
 pub mod framing;
 pub mod headers;
 pub mod ids;
+pub mod path;
 pub mod reply;
 pub mod route;
 pub mod upstream;
@@ -35,7 +36,7 @@ use crate::filter::exchange::{Exchange, Moment, Opening, Outcome, RequestHead, R
 use crate::filter::{LocalResponse, RequestWalk, ResponseWalk};
 use crate::outbound::Dialer;
 use crate::outbound::client::{self, Pool};
-use crate::wire::{Body, Refusal, Tunnel};
+use crate::wire::{Authority, Body, HeadLimits, Refusal, Tunnel};
 
 /// One configuration with its plugins, as requests see it.
 pub struct Version {
@@ -47,6 +48,10 @@ pub struct Version {
     pub upstreams: Vec<Arc<Upstream>>,
     /// How clients and their headers are treated.
     pub headers: headers::Policy,
+    /// Limits of a head.
+    pub head: HeadLimits,
+    /// What paths may hold.
+    pub paths: path::PathRules,
     /// Limits of codings that are undone for plugins.
     pub coding: encoding::Limits,
 }
@@ -88,7 +93,7 @@ impl Proxy {
     pub async fn handle(&self, request: Request<Body>, client: &headers::Client) -> Response<Body> {
         let version = self.version.load_full();
         let (parts, body) = request.into_parts();
-        let opened = match self.open(&version, &parts, client) {
+        let opened = match self.open(&version, &parts, &body, client) {
             Ok(opened) => opened,
             Err((failure, request_id)) => return self.turn_away(&failure, &request_id, &parts),
         };
@@ -116,22 +121,26 @@ impl Proxy {
         &self,
         version: &Version,
         parts: &request::Parts,
+        body: &Body,
         client: &headers::Client,
     ) -> Result<Opened, (Failure, Arc<str>)> {
         let identity = version.headers.identify(parts, client);
         let refused = |failure: Failure| (failure, Arc::clone(&identity.request_id));
-        let checked = framing::check(parts, client.tls).map_err(|error| refused(error.into()))?;
+        let has_body = !body.is_empty();
+        let checked = framing::check(parts, has_body, client.tls, &version.head, version.paths)
+            .map_err(|refusal| refused(refusal.into()))?;
+        let host = checked.authority.as_ref().map_or("", Authority::host);
         let route = version
             .routes
-            .find(checked.authority.host(), checked.path())
+            .find(host, checked.path.path())
             .ok_or_else(|| refused(Failure::NoRoute))?;
         let opening = Opening {
             worker: self.worker,
             request_id: identity.request_id,
             route: Arc::clone(&route.name),
             method: parts.method.clone(),
-            original: checked.original.clone(),
-            path: checked.path_shared(),
+            original: parts.uri.path_and_query().map_or("", PathAndQuery::as_str).into(),
+            path: checked.path.path().into(),
             scheme: if client.tls { "https" } else { "http" },
             version: parts.version,
             client: identity.client,
@@ -222,12 +231,13 @@ impl Run<'_> {
         client: &headers::Client,
     ) -> Result<Response<Body>, Failure> {
         let is_head = parts.method == Method::HEAD;
-        let upgrade = checked.upgrade.clone().filter(|_| self.route.websocket);
+        let upgrade = checked.upgrade.filter(|_| self.route.websocket);
         self.check_length(&body)?;
+        let authority = checked.authority.as_ref().map_or("", Authority::as_str);
         let mut head = RequestHead {
             method: parts.method,
-            authority: checked.authority_shared(),
-            target: checked.target.clone(),
+            authority: authority.into(),
+            target: checked.path.into(),
             headers: parts.headers,
             ends: body.is_empty(),
         };
@@ -297,7 +307,7 @@ impl Run<'_> {
         &mut self,
         head: &RequestHead,
         body: Body,
-        upgrade: Option<Arc<str>>,
+        upgrade: Option<&'static str>,
     ) -> Result<Answer, Failure> {
         let upstream = &self.version.upstreams[self.route.upstream];
         let replayable = body.is_empty();
@@ -314,9 +324,9 @@ impl Run<'_> {
             let request = client::Request {
                 method: &head.method,
                 target: head.target.as_str(),
-                authority: Some(&head.authority),
+                authority: (!head.authority.is_empty()).then_some(&*head.authority),
                 headers: &head.headers,
-                upgrade: upgrade.as_deref(),
+                upgrade,
             };
             let sent = pool.send(request, body.take().unwrap_or_default()).await;
             let failure = match sent {

@@ -21,6 +21,7 @@ mod intake;
 mod tunnel;
 mod upload;
 mod worker;
+pub mod admin;
 
 use std::{
     io,
@@ -52,6 +53,12 @@ pub trait Service: 'static {
         request: Request<Body>,
         connection: &Rc<ConnectionInfo>,
     ) -> impl Future<Output = Response<Body>>;
+
+    /// All connections of the worker are closed, and it is about to go: the last chance to
+    /// finish what was put off.
+    fn finish(&self) -> impl Future<Output = ()> {
+        async {}
+    }
 
     /// Words the answer to bytes that never became a request. The server adds what closes the
     /// connection.

@@ -75,6 +75,12 @@ impl NormalizedPath {
     }
 }
 
+impl From<NormalizedPath> for PathAndQuery {
+    fn from(path: NormalizedPath) -> Self {
+        path.whole
+    }
+}
+
 /// The normal form of a path, or `None` when `path` is it.
 fn normalize(path: &[u8], rules: PathRules) -> Result<Option<Vec<u8>>, Refusal> {
     if path.first() != Some(&b'/') {

@@ -183,7 +183,9 @@ where
         let start = *phase.borrow();
         runtime.block_on(async {
             let worker = Worker::new(index, make(index), settings, counts, start);
-            run(Rc::new(worker), accepted, phase).await;
+            let worker = Rc::new(worker);
+            run(Rc::clone(&worker), accepted, phase).await;
+            worker.service.finish().await;
         });
         // Drops the tasks that are left, and with them their connections.
         drop(runtime);
