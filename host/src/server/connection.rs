@@ -96,6 +96,11 @@ impl State {
         self.heads.set(self.heads.get() + 1);
     }
 
+    /// What follows the head that passed last is malformed, and nobody has seen the head yet.
+    pub(super) fn head_taken_back(&self) {
+        self.heads.set(self.heads.get() - 1);
+    }
+
     pub(super) fn note_write(&self, went_through: bool) {
         self.blocked.set(!went_through);
         if went_through {
@@ -529,8 +534,20 @@ mod tests {
         here(async {
             let start = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
             for body in ["2\nab\r\n0\r\n\r\n", "2\r\nabX", "zz\r\n", "2;\u{1}\r\nab\r\n0\r\n\r\n"] {
+                // What came together with its head takes the head with it.
                 let worker = worker(Settings::default());
                 let all = exchange(&worker, format!("{start}{body}GET /bad").as_bytes()).await;
+                assert!(all.starts_with("HTTP/1.1 400 "), "{body:?}: {all}");
+                assert_eq!(all.matches("HTTP/1.1").count(), 1, "{body:?}: {all}");
+                assert!(worker.service.asked.borrow().is_empty(), "{body:?}");
+                // What comes later breaks the body off.
+                let mut client = connect(&worker, 1 << 16);
+                client.write_all(start.as_bytes()).await.expect("open");
+                while worker.service.asked.borrow().is_empty() {
+                    tokio::task::yield_now().await;
+                }
+                client.write_all(format!("{body}GET /bad").as_bytes()).await.expect("open");
+                let all = read_all(&mut client).await;
                 assert!(all.starts_with("HTTP/1.1 400 "), "{body:?}: {all}");
                 assert_eq!(all.matches("HTTP/1.1").count(), 1, "{body:?}: {all}");
                 assert_eq!(*worker.service.asked.borrow(), ["POST /x"]);
