@@ -160,7 +160,7 @@ impl PluginMetrics {
             return Err(RegisterError::Invalid { name: definition.name, problem });
         }
         let registry = self.host.registry();
-        let group = match registry.share(&self.plugin, &definition) {
+        let group = match registry.share(&self.plugin, &definition, self.limits.series) {
             Some(group) => group,
             None => {
                 let plugin = Some(self.plugin.clone());
