@@ -278,8 +278,8 @@ impl<H, const N: usize> Clone for Family<H, N> {
 }
 
 impl<H, const N: usize> Family<H, N> {
-    /// Finds or makes a series, which shows from now on. Takes a lock and copies the values, about
-    /// 150 ns, so it does not belong into a request.
+    /// Finds or makes a series, which shows from now on. Takes a lock and copies the values, 60 ns,
+    /// so it does not belong into a request.
     ///
     /// Beyond a thousand series all further ones are one, labelled `otel_metric_overflow="true"`.
     fn series(&self, values: [&str; N]) -> Arc<Series> {

@@ -343,7 +343,7 @@ impl Series {
     }
 }
 
-/// Counts up, in 2 ns. Clones share a cell; [`split`](Counter::split) makes a new one.
+/// Counts up, in 4 ns. Clones share a cell; [`split`](Counter::split) makes a new one.
 #[derive(Debug, Clone)]
 pub struct Counter {
     cell: Arc<NumberCell>,
