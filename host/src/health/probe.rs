@@ -17,6 +17,7 @@ mod tcp;
 
 pub use target::{Allowed, Refusal, with_credentials};
 
+use crate::metrics;
 use crate::outbound::{DialError, Dialer, Origin, Reach};
 use crate::wire::Stream;
 use futures_util::FutureExt;
@@ -108,6 +109,26 @@ pub enum Reason {
     Protocol,
 }
 
+impl Reason {
+    /// The reason in one word, as metrics and logs name it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Reason::Denied(_) => "denied",
+            Reason::Unsupported => "unsupported",
+            Reason::Invalid => "invalid",
+            Reason::Resolve => "resolve",
+            Reason::Connect => "connect",
+            Reason::Tls => "tls",
+            Reason::Timeout => "timeout",
+            Reason::Credentials => "credentials",
+            Reason::Status(_) => "status",
+            Reason::Declined => "declined",
+            Reason::Mismatch => "mismatch",
+            Reason::Protocol => "protocol",
+        }
+    }
+}
+
 /// What a kind of probe says when it failed.
 #[derive(Debug)]
 struct Trouble {
@@ -121,11 +142,13 @@ impl Trouble {
     }
 }
 
-/// Runs all tasks at the same time and answers in their order. Takes as long as the slowest.
+/// Runs all tasks at the same time and answers in their order. Takes as long as the slowest. Each
+/// task is counted in `counts`, by scheme and outcome.
 ///
 /// Dropping the future closes the connections.
 pub async fn run(
     dialer: &Dialer,
+    counts: &metrics::Health,
     tasks: &[Task],
     allowed: &[Allowed],
 ) -> Vec<Result<Success, Failure>> {
@@ -142,6 +165,10 @@ pub async fn run(
             }
         };
         let latency = start.elapsed();
+        let scheme = target::known_scheme(&task.url);
+        let word = outcome.as_ref().err().map_or("ok", |trouble| trouble.reason.word());
+        counts.probes.with([scheme, word]).increment();
+        counts.probe_duration.with([scheme]).observe_duration(latency);
         match outcome {
             Ok(attributes) => Ok(Success { latency, attributes }),
             Err(Trouble { reason, message }) => {
@@ -171,28 +198,48 @@ async fn attempt(
         "https" => http::probe(dial(dialer, &url, true).await?, &url, task).await,
         "redis" => redis::probe(dial(dialer, &url, false).await?, &url).await,
         "rediss" => redis::probe(dial(dialer, &url, true).await?, &url).await,
-        "postgres" => postgres::probe(dial(dialer, &url, false).await?, &url).await,
+        "postgres" => {
+            let mut stream = dial(dialer, &url, false).await?;
+            if postgres::wants_tls(&url)? {
+                postgres::begin_tls(&mut stream, &url).await?;
+                stream = secure(dialer, &url, stream).await?;
+            }
+            postgres::probe(stream, &url).await
+        }
         _ => tcp::probe(dial(dialer, &url, false).await?).await,
     }
 }
 
 async fn dial(dialer: &Dialer, url: &Url, secure: bool) -> Result<Stream, Trouble> {
-    let scheme = if secure { "https" } else { "http" };
-    let place = place(url);
-    let origin = Origin::parse(&format!("{scheme}://{place}"))
-        .map_err(|_| Trouble::new(Reason::Invalid, format!("`{place}` is no host and port.")))?;
-    dialer.dial(&origin, Reach::Anywhere).await.map_err(|error| {
-        let (reason, what) = match &error {
-            DialError::Resolve { .. } => (Reason::Resolve, "could not be resolved"),
-            DialError::Refused { .. } => (Reason::Connect, "refused the connection"),
-            DialError::Unreachable { .. } | DialError::Forbidden { .. } => {
-                (Reason::Connect, "could not be reached")
-            }
-            DialError::Timeout { .. } => (Reason::Timeout, "was not connected in time"),
-            DialError::Tls { .. } => (Reason::Tls, "failed the TLS handshake"),
-        };
-        Trouble::new(reason, format!("`{place}` {what}{}.", cause(&error)))
-    })
+    let origin = origin(url, secure)?;
+    let dialled = dialer.dial(&origin, Reach::Anywhere).await;
+    dialled.map_err(|error| not_connected(url, &error))
+}
+
+/// Goes on with TLS where a protocol begins without.
+async fn secure(dialer: &Dialer, url: &Url, stream: Stream) -> Result<Stream, Trouble> {
+    let origin = origin(url, true)?;
+    let secured = dialer.secure(&origin, stream).await;
+    secured.map_err(|error| not_connected(url, &error))
+}
+
+fn origin(url: &Url, secure: bool) -> Result<Origin, Trouble> {
+    let (scheme, place) = (if secure { "https" } else { "http" }, place(url));
+    Origin::parse(&format!("{scheme}://{place}"))
+        .map_err(|_| Trouble::new(Reason::Invalid, format!("`{place}` is no host and port.")))
+}
+
+fn not_connected(url: &Url, error: &DialError) -> Trouble {
+    let (reason, what) = match error {
+        DialError::Resolve { .. } => (Reason::Resolve, "could not be resolved"),
+        DialError::Refused { .. } => (Reason::Connect, "refused the connection"),
+        DialError::Unreachable { .. } | DialError::Forbidden { .. } => {
+            (Reason::Connect, "could not be reached")
+        }
+        DialError::Timeout { .. } => (Reason::Timeout, "was not connected in time"),
+        DialError::Tls { .. } => (Reason::Tls, "failed the TLS handshake"),
+    };
+    Trouble::new(reason, format!("`{}` {what}{}.", place(url), cause(error)))
 }
 
 /// Host and port, as messages name them.
@@ -303,8 +350,12 @@ mod testing {
             headers: Vec::new(),
             statuses: Vec::new(),
             contains: None,
-            timeout: Duration::from_millis(1500),
+            timeout: Duration::from_secs(20),
         }
+    }
+
+    pub(super) fn host() -> metrics::Host {
+        metrics::Host::new(metrics::Build { version: "0", revision: "x" })
     }
 
     /// Runs one task, whose target is allowed.
@@ -312,7 +363,7 @@ mod testing {
         let authorities = vec![authority().into()];
         let dialer = Dialer::new(Dialing { authorities, ..Dialing::default() }).expect("valid");
         let allowed: Vec<Allowed> = Allowed::parse(&task.url).into_iter().collect();
-        let mut answers = run(&dialer, &[task], &allowed).await;
+        let mut answers = run(&dialer, &host().health, &[task], &allowed).await;
         answers.pop().expect("one answer for one task")
     }
 
@@ -330,6 +381,14 @@ mod testing {
                 (reason, message)
             }
         }
+    }
+
+    /// Probes a target which accepts, and then says nothing or not enough.
+    pub(super) async fn hang(url: &str) {
+        let timeout = Duration::from_millis(400);
+        let failure = run_task(Task { timeout, ..task(url) }).await.expect_err("it hangs");
+        assert_eq!(failure.reason, Reason::Timeout, "{}", failure.message);
+        assert!(failure.latency >= timeout, "{failure:?}");
     }
 
     pub(super) fn free_port() -> u16 {
@@ -424,7 +483,7 @@ mod testing {
 
 #[cfg(test)]
 mod tests {
-    use super::testing::{After, failure, free_port, probe, raw, task};
+    use super::testing::{After, failure, free_port, host, probe, raw, task};
     use super::*;
     use crate::outbound::Dialing;
 
@@ -445,7 +504,8 @@ mod tests {
         let (peers, mut dialled) = tokio::sync::mpsc::channel(1);
         let dialer = Dialer::to_memory(Dialing::default(), peers).expect("valid");
         let tasks = ["tcp://db:5432", "gopher://db", "db", "redis://u:s3cret@db"].map(task);
-        let answers = run(&dialer, &tasks, &[]).await;
+        let host = host();
+        let answers = run(&dialer, &host.health, &tasks, &[]).await;
         let reasons: Vec<Reason> = answers
             .iter()
             .filter_map(|answer| answer.as_ref().err().map(|f| f.reason.clone()))
@@ -459,6 +519,15 @@ mod tests {
         assert_eq!(reasons, expected);
         assert!(!format!("{answers:?}").contains("s3cret"), "{answers:?}");
         assert!(dialled.try_recv().is_err());
+        let text = host.expose(None, None).body;
+        let text = std::str::from_utf8(&text).expect("text");
+        for line in [
+            "tamis_probes_total{scheme=\"redis\",outcome=\"denied\"} 1",
+            "tamis_probes_total{scheme=\"other\",outcome=\"unsupported\"} 1",
+            "tamis_probe_duration_seconds_count{scheme=\"tcp\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} in {text}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -472,7 +541,7 @@ mod tests {
         }
         tasks[7].timeout = Duration::MAX;
         let start = Instant::now();
-        let answers = run(&dialer, &tasks, &allowed).await;
+        let answers = run(&dialer, &host().health, &tasks, &allowed).await;
         assert_eq!(start.elapsed(), LONGEST, "as long as the slowest, which is bounded");
         for (index, answer) in answers.iter().enumerate() {
             let failure = answer.as_ref().expect_err("nobody answers");
@@ -481,7 +550,9 @@ mod tests {
             assert_eq!(failure.latency, if index == 7 { LONGEST } else { limit });
         }
         assert!(dialled.try_recv().is_ok());
-        let many = run(&dialer, &vec![task("tcp://other:1"); MOST_TASKS + 1], &allowed).await;
+        let many =
+            run(&dialer, &host().health, &vec![task("tcp://other:1"); MOST_TASKS + 1], &allowed)
+                .await;
         let last = many[MOST_TASKS].as_ref().expect_err("one too many");
         assert_eq!(last.reason, Reason::Invalid, "{}", last.message);
     }

@@ -1,6 +1,9 @@
 //! Does a PostgreSQL server let us in and answer `SELECT 1`.
+//!
+//! Without TLS unless the URL asks for it: `?sslmode=require`. The certificate is always verified
+//! then, which is more than other clients do for that word.
 
-use super::{Attribute, Reason, Trouble, Value, cause, decoded, driven, place};
+use super::{Attribute, Reason, Trouble, Value, cause, certificate, decoded, driven, place};
 use crate::wire::Stream;
 use futures_util::FutureExt;
 use futures_util::future::FusedFuture;
@@ -9,7 +12,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, Error, NoTls, SimpleQueryMessage};
@@ -20,11 +23,54 @@ const USER: &str = "postgres";
 /// Longest wait for an orderly goodbye.
 const GOODBYE: Duration = Duration::from_millis(100);
 
+/// What asks the server to go on with TLS.
+const TLS_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// Whether the URL asks for TLS.
+pub(super) fn wants_tls(url: &Url) -> Result<bool, Trouble> {
+    let modes = url.query_pairs().filter(|(key, _)| key == "sslmode");
+    match modes.last().as_ref().map(|(_, mode)| mode.as_ref()) {
+        None | Some("disable" | "allow" | "prefer") => Ok(false),
+        Some("require" | "verify-ca" | "verify-full") => Ok(true),
+        Some(_) => {
+            let message = "The `sslmode` of the URL is unknown; use `require` or `disable`.";
+            Err(Trouble::new(Reason::Invalid, message))
+        }
+    }
+}
+
+/// Asks the server to go on with TLS. What follows is the handshake.
+pub(super) async fn begin_tls(stream: &mut Stream, url: &Url) -> Result<(), Trouble> {
+    let place = place(url);
+    let asked = async {
+        stream.write_all(&TLS_REQUEST).await?;
+        stream.flush().await?;
+        // One byte and no more: nothing that comes in plain text may be taken for the secured part.
+        stream.read_u8().await
+    };
+    match asked.await {
+        Ok(b'S') => Ok(()),
+        Ok(b'N') => Err(Trouble::new(Reason::Tls, format!("`{place}` is not set up for TLS."))),
+        Ok(b'E') => {
+            Err(Trouble::new(Reason::Declined, format!("`{place}` answered with an error.")))
+        }
+        Ok(_) => {
+            let message = format!("What `{place}` answered is not PostgreSQL.");
+            Err(Trouble::new(Reason::Protocol, message))
+        }
+        Err(error) => {
+            let message = format!("`{place}` closed the connection ({error}).");
+            Err(Trouble::new(Reason::Connect, message))
+        }
+    }
+}
+
 /// Logs in and asks for 1.
 pub(super) async fn probe(stream: Stream, url: &Url) -> Result<Vec<Attribute>, Trouble> {
     let place = place(url);
     let broken = |error: Error| trouble(&place, &error);
     let config = login(url);
+    let mut attributes = certificate::attributes(&stream);
     let stream = Checked { stream, is_checked: false };
     let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(broken)?;
     let version = connection.parameter("server_version").map(String::from);
@@ -44,7 +90,7 @@ pub(super) async fn probe(stream: Stream, url: &Url) -> Result<Vec<Attribute>, T
         let message = format!("`{place}` did not answer `SELECT 1` with 1.");
         return Err(Trouble::new(Reason::Mismatch, message));
     }
-    let mut attributes = vec![("db.system.name", Value::Text("postgresql".into()))];
+    attributes.push(("db.system.name", Value::Text("postgresql".into())));
     attributes.extend(version.map(|version| ("db.system.version", Value::Text(version))));
     Ok(attributes)
 }
@@ -149,9 +195,13 @@ impl AsyncWrite for Checked {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{After, Process, failure, free_port, probe, script};
+    use super::super::testing::{
+        After, Process, certificate, failure, free_port, hang, key, probe, script,
+    };
     use super::*;
-    use std::os::unix::fs::chown;
+    use base64::prelude::{BASE64_STANDARD, Engine};
+    use std::fs::Permissions;
+    use std::os::unix::fs::{PermissionsExt, chown};
     use std::os::unix::process::CommandExt;
     use std::path::PathBuf;
     use std::process::{Command, Stdio};
@@ -211,6 +261,22 @@ mod tests {
             let rules = "host all postgres 127.0.0.1/32 trust\n\
                 host all all 127.0.0.1/32 scram-sha-256\n";
             std::fs::write(data.join("pg_hba.conf"), rules).expect("it is ours");
+            let pem = |what: &str, bytes: Vec<u8>| {
+                let text = BASE64_STANDARD.encode(bytes);
+                format!("-----BEGIN {what}-----\n{text}\n-----END {what}-----\n")
+            };
+            let files = [
+                ("server.crt", pem("CERTIFICATE", certificate())),
+                ("server.key", pem("PRIVATE KEY", key())),
+            ];
+            for (name, text) in files {
+                let path = data.join(name);
+                std::fs::write(&path, text).expect("it is ours");
+                std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
+                if let Some((user, group)) = user {
+                    chown(&path, Some(user), Some(group)).expect("we are root");
+                }
+            }
             let port = free_port();
             let mut run = command(programs.join("postgres"), user);
             run.arg("-D").arg(&data).args(["-p", &port.to_string()]);
@@ -282,9 +348,33 @@ mod tests {
         assert_eq!((reason, message.contains("42501")), (Reason::Credentials, true), "{message}");
 
         server.process.signal(rustix::process::Signal::STOP);
-        let (reason, message) = failure(&server.url("", "")).await;
-        assert_eq!(reason, Reason::Timeout, "{message}");
+        hang(&server.url("", "")).await;
         server.process.signal(rustix::process::Signal::CONT);
+    }
+
+    #[tokio::test]
+    async fn tls_is_spoken_where_the_url_asks_for_it() {
+        let Some(server) = Server::start(&["ssl=on"]).await else { return };
+        let (plain, secure) = ("/postgres", "/postgres?sslmode=require");
+        let success = probe(&server.url("me:r1ght@", secure)).await.expect("it is trusted");
+        assert_eq!(success.attributes[0], ("tls.protocol.version", Value::Text("1.3".into())));
+        probe(&server.url("me:r1ght@", plain)).await.expect("it takes both");
+        let (reason, message) = failure(&server.url("me:wr0ng@", secure)).await;
+        assert_eq!(reason, Reason::Credentials, "{message}");
+        let (reason, message) = failure(&server.url("", "/postgres?sslmode=maybe")).await;
+        assert_eq!(reason, Reason::Invalid, "{message}");
+        let table: [(&[&[u8]], Reason); 4] = [
+            (&[b"N"], Reason::Tls),
+            (&[b"SHTTP/1.1 400 Bad Request"], Reason::Tls),
+            (&[b"H"], Reason::Protocol),
+            (&[b""], Reason::Connect),
+        ];
+        for (says, expected) in table {
+            let port = script(says, After::Close).await;
+            let (reason, message) =
+                failure(&format!("postgres://127.0.0.1:{port}?sslmode=verify-full")).await;
+            assert_eq!(reason, expected, "{says:?}: {message}");
+        }
     }
 
     #[tokio::test]

@@ -62,7 +62,8 @@ impl std::fmt::Debug for Allowed {
 }
 
 /// Decides whether `target` may be probed, and lends it the credentials of the entry that allows it
-/// if it has none of its own. Of several entries the one with the longest path counts.
+/// if it has none of its own, and so the options of a database (`?sslmode=require`). Of several
+/// entries the one with the longest path counts.
 ///
 /// The result has a lower-case host and an explicit port.
 ///
@@ -82,6 +83,9 @@ pub fn with_credentials(target: &str, allowed: &[Allowed]) -> Result<Url, Refusa
         if !lent {
             return Err(Refusal::Invalid("it cannot take credentials"));
         }
+    }
+    if !url.scheme().starts_with("http") && url.query().is_none() {
+        url.set_query(entry.0.query());
     }
     Ok(url)
 }
@@ -108,6 +112,14 @@ fn default_port(scheme: &str) -> Option<u16> {
 /// The port, also where the scheme implies it.
 pub(super) fn port(url: &Url) -> Option<u16> {
     url.port().or_else(|| default_port(url.scheme()))
+}
+
+/// The scheme of a target as a label: one of a few words, whatever the target is.
+pub(super) fn known_scheme(target: &str) -> &'static str {
+    let scheme = target.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let other = OTHER_NAMES.iter().find(|(other, _)| *other == scheme).map(|(_, name)| *name);
+    let scheme = other.unwrap_or(&scheme);
+    SCHEMES.iter().find(|(name, _)| *name == scheme).map_or("other", |(name, _)| name)
 }
 
 fn parse(text: &str) -> Result<Url, Refusal> {
@@ -195,10 +207,15 @@ mod tests {
 
     #[test]
     fn credentials_are_lent_to_those_who_bring_none() {
-        let list = allowed(&["postgres://me:p%40ss@db", "postgres://db/app", "redis://:secret@c"]);
+        let list = allowed(&[
+            "postgres://me:p%40ss@db?sslmode=require",
+            "postgres://db/app",
+            "redis://:secret@c",
+        ]);
         let lent = |target: &str| with_credentials(target, &list).expect("allowed").to_string();
-        assert_eq!(lent("postgres://db/x"), "postgres://me:p%40ss@db:5432/x");
-        assert_eq!(lent("postgres://you@db/x"), "postgres://you@db:5432/x");
+        assert_eq!(lent("postgres://db/x"), "postgres://me:p%40ss@db:5432/x?sslmode=require");
+        let own = "postgres://you@db/x?sslmode=disable";
+        assert_eq!(lent(own), "postgres://you@db:5432/x?sslmode=disable");
         assert_eq!(lent("postgres://db/app"), "postgres://db:5432/app", "the longest path counts");
         assert_eq!(lent("redis://c/1"), "redis://:secret@c:6379/1");
         assert!(!format!("{list:?}").contains("secret"), "{list:?}");
