@@ -275,6 +275,27 @@ impl Dialer {
         Ok(Self { memory: Some(peers), ..Self::new(dialing)? })
     }
 
+    /// Speaks TLS over a connection to `origin` that a protocol has brought to that point itself,
+    /// as PostgreSQL does. No protocol is offered by ALPN. A stream in memory stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`DialError::Tls`], or [`DialError::Timeout`] after [`Dialing::timeout`].
+    pub async fn secure(&self, origin: &Origin, stream: Stream) -> Result<Stream, DialError> {
+        let Stream::Tcp(stream) = stream else { return Ok(stream) };
+        let connector = self.tls.with_alpn(Vec::new());
+        let handshake = connector.connect(server_name(origin)?, stream);
+        match tokio::time::timeout(self.dialing.timeout, handshake).await {
+            Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(TlsStream::Client(stream)))),
+            Ok(Err(source)) => Err(DialError::Tls { origin: origin.clone(), source }),
+            Err(_) => Err(DialError::Timeout {
+                origin: origin.clone(),
+                phase: DialPhase::Handshake,
+                limit: self.dialing.timeout,
+            }),
+        }
+    }
+
     /// Connects to `origin`, within [`Dialing::timeout`].
     ///
     /// Several addresses are tried one after the other, each but the last for a second at most.

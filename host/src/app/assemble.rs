@@ -129,8 +129,9 @@ pub fn version(
         number,
         routes: Routes::new(routes.collect()),
         upstreams,
-        headers: headers::Policy {
+        forwarding: headers::Forwarding {
             trusted: config.server.trusted_proxies.iter().map(|given| given.value).collect(),
+            ..headers::Forwarding::default()
         },
         head: head_limits(limits),
         paths: path::PathRules::default(),

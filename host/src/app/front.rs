@@ -14,7 +14,7 @@ use crate::config::{Config, Faults, Scheme};
 use crate::outbound::Dialer;
 use crate::plugin::services::{Inbox, Outlets};
 use crate::proxy::access::After;
-use crate::proxy::{self, Proxy, Version, headers};
+use crate::proxy::{self, Proxy, Version};
 use crate::server::{Acceptor, ConnectionInfo, Listen, Server, Service, Settings, Timeouts};
 use crate::wire::{Body, Refusal};
 
@@ -115,14 +115,16 @@ impl Service for Front {
         request: Request<Body>,
         connection: &Rc<ConnectionInfo>,
     ) -> Response<Body> {
-        let client =
-            headers::Client { peer: connection.peer.ip(), tls: connection.tls.is_some() };
-        self.proxy.handle(request, &client).await
+        let ConnectionInfo { peer, local, tls, .. } = &**connection;
+        let connection =
+            proxy::Connection { peer: *peer, local: *local, secure: tls.is_some() };
+        self.proxy.handle(request, connection).await
     }
 
     fn refuse(&self, refusal: Refusal, _connection: &ConnectionInfo) -> Response<Bytes> {
-        self.proxy.after().turned_away("refused");
-        proxy::refuse(refusal)
+        let response = proxy::refuse(refusal);
+        self.proxy.after().turned_away(response.status(), "refused");
+        response
     }
 
     async fn finish(&self) {

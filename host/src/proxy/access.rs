@@ -264,8 +264,8 @@ impl After {
     }
 
     /// A request was turned away before it became an exchange.
-    pub fn turned_away(&self, reason: &'static str) {
-        self.0.host.exchanges.own_answers.with([reason, "turned-away"]).increment();
+    pub fn turned_away(&self, status: StatusCode, reason: &'static str) {
+        self.0.host.exchanges.own_answers.with([status.as_str(), reason]).increment();
     }
 
     fn put(&self, ended: Ended) {

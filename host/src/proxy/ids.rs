@@ -251,6 +251,20 @@ impl TraceContext {
         }
     }
 
+    /// The same, as filters see it.
+    #[must_use]
+    pub fn to_filter(&self) -> crate::filter::TraceContext {
+        let mut digits = [0; 48];
+        put_hex(&mut digits[..32], &self.trace_id);
+        put_hex(&mut digits[32..], &self.span_id);
+        let text = |digits: &[u8]| std::str::from_utf8(digits).unwrap_or_default().into();
+        crate::filter::TraceContext {
+            trace_id: text(&digits[..32]),
+            span_id: text(&digits[32..]),
+            sampled: self.flags & Self::SAMPLED != 0,
+        }
+    }
+
     /// The trace id as 32 digits.
     #[must_use]
     pub fn trace_id_text(&self) -> String {

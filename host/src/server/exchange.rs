@@ -2,7 +2,6 @@
 
 use std::{
     cell::RefCell,
-    convert::Infallible,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -14,7 +13,12 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
 use super::{ConnectionInfo, Service, connection::State, intake::Intake, upload, worker::Worker};
-use crate::wire::{Body, BodyError, Refusal};
+use crate::wire::{Abort, Body, BodyError, Refusal};
+
+/// The service decided to close without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("closed without an answer")]
+pub(super) struct Aborted;
 
 /// The requests of a connection.
 pub(super) struct Exchanges<S> {
@@ -30,12 +34,15 @@ impl<S: Service> Exchanges<S> {
         self: Rc<Self>,
         request: Request<Incoming>,
         intake: Option<&Rc<RefCell<Intake>>>,
-    ) -> Result<Response<Served>, Infallible> {
+    ) -> Result<Response<Served>, Aborted> {
         let Self { worker, state, info, http2 } = &*self;
         let exchange = Exchange::begin(state, *http2);
         let request =
             request.map(|incoming| upload::body(incoming, state, &worker.settings.timeouts));
         let response = worker.service.serve(request, info).await;
+        if response.extensions().get::<Abort>().is_some() {
+            return Err(Aborted);
+        }
         let (mut head, mut body) = response.into_parts();
         let held = intake.is_some_and(|intake| intake.borrow().is_held());
         if let Body::Tunnel(tunnel) = body {

@@ -265,7 +265,8 @@ impl wit::probe::Host for Sandbox {
             })
             .collect();
         let reach = &self.services.reach;
-        let outcomes = probe::run(&reach.dialer, &tasks, &reach.targets).await;
+        let counts = &self.services.metrics.host().health;
+        let outcomes = probe::run(&reach.dialer, counts, &tasks, &reach.targets).await;
         Ok(outcomes.into_iter().map(outcome).collect())
     }
 }
