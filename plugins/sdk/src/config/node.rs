@@ -41,6 +41,8 @@ pub(super) struct Mistake {
     /// So many steps at the begin of `path` lie inside of an enum. Of that nothing can be taken out
     /// but the whole.
     pub(super) inside: usize,
+    /// Nobody wanted the value.
+    ignored: bool,
 }
 
 impl Node {
@@ -79,7 +81,7 @@ fn take_out_of<K: PartialEq>(entries: &mut Vec<(K, Node)>, key: &K, rest: &[Step
 
 impl Mistake {
     fn new(message: String) -> Self {
-        Self { path: Vec::new(), message, hint: None, missing: None, inside: 0 }
+        Self { path: Vec::new(), message, hint: None, missing: None, inside: 0, ignored: false }
     }
 
     fn below(mut self, step: impl FnOnce() -> Step) -> Self {
@@ -289,7 +291,7 @@ impl<'de> Deserializer<'de> for &'de Node {
             Node::Float(number) => visitor.visit_f64(*number),
             Node::Text(text) => visitor.visit_borrowed_str(text),
             Node::List(items) => visitor.visit_seq(Items { rest: items }),
-            Node::Table(entries) => visitor.visit_map(Entries { rest: entries, current: None }),
+            Node::Table(entries) => visitor.visit_map(Entries::new(entries, &[])),
         }
     }
 
@@ -311,11 +313,11 @@ impl<'de> Deserializer<'de> for &'de Node {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
         match self {
-            Node::Table(_) => self.deserialize_any(visitor),
+            Node::Table(entries) => visitor.visit_map(Entries::new(entries, known)),
             _ => Err(de::Error::invalid_type(self.kind(), &"a table")),
         }
     }
@@ -336,13 +338,32 @@ impl<'de> Deserializer<'de> for &'de Node {
         }
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        visitor.visit_unit()
+    /// For a plugin that takes no configuration.
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        match self {
+            Node::Table(entries) => match entries.first() {
+                Some((key, _)) => Err(de::Error::unknown_field(key, &[])),
+                None => visitor.visit_unit(),
+            },
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    /// What serde skips is a key that nobody knows, also where a type does not say that it denies
+    /// them: a setting that does nothing is a mistake.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Mistake> {
+        let mut mistake = Mistake::new("unknown value".to_owned());
+        mistake.ignored = true;
+        Err(mistake)
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map identifier
+        seq tuple tuple_struct map identifier
     }
 }
 
@@ -371,6 +392,14 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 struct Entries<'de> {
     rest: &'de [(String, Node)],
     current: Option<&'de (String, Node)>,
+    /// The keys that are wanted, where they are known.
+    known: &'static [&'static str],
+}
+
+impl<'de> Entries<'de> {
+    fn new(rest: &'de [(String, Node)], known: &'static [&'static str]) -> Self {
+        Self { rest, current: None, known }
+    }
 }
 
 impl<'de> MapAccess<'de> for Entries<'de> {
@@ -398,7 +427,13 @@ impl<'de> MapAccess<'de> for Entries<'de> {
         let Some((key, value)) = self.current.take() else {
             return Err(de::Error::custom("a value was asked for before its key"));
         };
-        seed.deserialize(value).map_err(|mistake| mistake.below(|| Step::Key(key.clone())))
+        seed.deserialize(value).map_err(|mistake| {
+            if mistake.ignored {
+                de::Error::unknown_field(key, self.known)
+            } else {
+                mistake.below(|| Step::Key(key.clone()))
+            }
+        })
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -466,9 +501,9 @@ impl<'de> VariantAccess<'de> for Content<'de> {
 
     fn struct_variant<V: Visitor<'de>>(
         self,
-        _: &'static [&'static str],
+        known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
-        self.read("a value for the case", |content| content.deserialize_any(visitor))
+        self.read("a value for the case", |content| content.deserialize_struct("", known, visitor))
     }
 }
