@@ -2,6 +2,7 @@
 //!
 //! Every mistake carries a JSON Pointer, by which the host prints the operator's own line.
 
+mod mistake;
 mod node;
 mod parse;
 

@@ -8,7 +8,8 @@ use std::fmt::Write;
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
-use super::node::{Mistake, Node, Step};
+use super::mistake::{Mistake, Step};
+use super::node::Node;
 
 /// So many mistakes are looked for; more than anyone reads at once.
 const MOST: usize = 50;

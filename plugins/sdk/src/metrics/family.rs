@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use super::pending::sample;
 use super::{
     DURATION_BOUNDS, Declaration, Kind, MetricId, QUANTILES, RegisterError, SeriesError, SeriesId,
-    sample,
 };
 use crate::backend;
 
