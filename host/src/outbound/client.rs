@@ -507,8 +507,6 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
-
     use http::HeaderValue;
     use http_body::Frame;
     use tokio::{
@@ -1118,6 +1116,6 @@ mod tests {
             1,
             Duration::from_secs(1),
         );
-        let _: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(is_send(fetch));
+        drop(is_send(fetch));
     }
 }

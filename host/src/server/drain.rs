@@ -114,7 +114,7 @@ mod tests {
     #[tokio::test]
     async fn who_follows_is_woken() {
         let drain = Drain::default();
-        let mut follower = drain.clone().follow();
+        let mut follower = drain.follow();
         assert!(!follower.has_changed().expect("the sender lives"));
         drain.now();
         assert!(follower.has_changed().expect("the sender lives"));
