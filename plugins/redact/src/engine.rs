@@ -201,32 +201,64 @@ impl Engine {
         !self.rules.allow.is_empty() && self.rules.allow.passes(rule, value)
     }
 
-    /// Whether the value of a name stands in for one, or was written by this engine.
-    pub(crate) fn is_placeholder(&self, text: &Text<'_>, name: &Name, value: &[u8]) -> bool {
+    /// Whether the value of a name stands in for one, was written by this engine, or is allowed.
+    pub(crate) fn is_placeholder(&self, name: &Name, value: &[u8]) -> bool {
         let rule = match name.family {
             Family::Cookie | Family::SetCookie => rule::COOKIE,
             Family::Signature => rule::URL_SIGNATURE,
             Family::Authorization | Family::Secret { .. } => rule::PASSWORD,
         };
-        if self.is_placeholder_value(value) || self.allows(rule, value) {
-            return true;
-        }
-        // `password:9f86d081884c7d65` in a text is our own token.
-        let is_hex = value.len() == action::TOKEN_HEX && value.iter().all(u8::is_ascii_hexdigit);
-        is_hex
+        self.is_placeholder_value(value) || self.allows(rule, value)
+    }
+
+    /// Whether the colon at `sign` stands in a token that this engine wrote:
+    /// `password:9f86d081884c7d65`.
+    pub(crate) fn is_own_token(&self, text: &Text<'_>, sign: usize) -> bool {
+        text.at(sign) == b':'
             && RULES.iter().zip(&self.rules.actions).any(|(rule, action)| {
-                matches!(action, Action::Hash) && text.ends_with_word(name.end, rule.name.as_bytes())
+                matches!(action, Action::Hash) && text.ends_with_word(sign, rule.name.as_bytes())
             })
+            && (1..=action::TOKEN_HEX).all(|distance| text.at(sign + distance).is_ascii_hexdigit())
+    }
+
+    /// Whether a name is nothing but a marker (`[iban]: …`).
+    pub(crate) fn is_own_marker(&self, name: &[u8]) -> bool {
+        matches!(name.first(), Some(b'[' | b'%'))
+            && RULES.iter().any(|rule| placeholder::is_marker(name, rule.marker.as_bytes()))
+    }
+
+    /// Whether a marker of this engine ends right before `start`: what follows was part of no hit
+    /// when the marker was written, and is none now.
+    pub(crate) fn is_behind_marker(&self, text: &Text<'_>, start: usize) -> bool {
+        let before = text.before(start, 1);
+        if before.is_ascii_alphanumeric() || matches!(before, 0..=b' ' | b'"' | b',' | b'=' | b':') {
+            return false;
+        }
+        let ends = |marker: &str| text.ends_with_word(start, marker.as_bytes());
+        RULES.iter().any(|rule| ends(rule.marker))
+            || self.rules.actions.iter().any(|action| matches!(action, Action::Replace(Some(text)) if ends(text)))
+    }
+
+    /// Whether one begins right at `end`. What stands before it was part of no hit either.
+    pub(crate) fn is_before_marker(&self, text: &Text<'_>, end: usize) -> bool {
+        if matches!(text.at(end), 0..=b' ' | b'"' | b',' | b'=' | b'&' | b'.' | b';' | b'/' | b':') {
+            return false;
+        }
+        let begins = |marker: &str| text.has_word(end, marker.as_bytes());
+        begins("**********")
+            || RULES.iter().any(|rule| begins(rule.marker))
+            || self.rules.actions.iter().any(|action| matches!(action, Action::Replace(Some(text)) if begins(text)))
     }
 
     pub(crate) fn is_placeholder_value(&self, value: &[u8]) -> bool {
-        if placeholder::is_placeholder(value) {
-            return true;
-        }
-        self.rules.actions.iter().enumerate().any(|(index, action)| match action {
-            Action::Replace(Some(text)) => placeholder::is_marker(value, text.as_bytes()),
-            Action::Hash => action::is_token(value, RULES[index].name),
-            _ => false,
-        })
+        let texts = self.rules.actions.iter().filter_map(|action| match action {
+            Action::Replace(Some(text)) => Some(text.as_bytes()),
+            _ => None,
+        });
+        placeholder::is_placeholder(value)
+            || placeholder::begins_as_ours(value, texts)
+            || self.rules.actions.iter().zip(RULES).any(|(action, rule)| {
+                matches!(action, Action::Hash) && action::is_token(value, rule.name)
+            })
     }
 }

@@ -18,7 +18,6 @@ use crate::names::Family;
 use crate::pair::{self, Name, Value};
 use crate::pem::{self, Part, Pem};
 use crate::place::Kind;
-use crate::placeholder;
 use crate::rule::{self, RuleId};
 use crate::scan::{BLOCK, classify_at};
 use crate::span::{NEAR, Role, Span, resolve};
@@ -180,7 +179,8 @@ impl Finder<'_> {
         if !self.text.is_last() {
             for &hold in &self.found.holds {
                 match spans.iter().find(|span| span.role != Role::Value && span.start < hold && hold < span.end) {
-                    Some(span) if span.voids(hold) => {}
+                    // Hits may still begin behind it.
+                    Some(span) if span.voids(hold) => settled = settled.min(span.end),
                     Some(span) => settled = settled.min(span.start),
                     None => settled = settled.min(hold),
                 }
@@ -291,7 +291,17 @@ impl Finder<'_> {
 
     /// Keeps a hit unless it was settled before or is allowed.
     fn add(&mut self, rule: RuleId, range: Range<usize>, wrap: Option<Quote>) -> bool {
-        if range.start < self.state.settled || self.engine.allows(rule, self.text.slice(range.start, range.end)) {
+        let (text, engine) = (&self.text, self.engine);
+        if range.start < self.state.settled || engine.allows(rule, text.slice(range.start, range.end)) {
+            return false;
+        }
+        text.forget();
+        let glued = engine.is_behind_marker(text, range.start) || engine.is_before_marker(text, range.end);
+        if text.is_open() {
+            self.hold(range.start);
+            return true;
+        }
+        if glued {
             return false;
         }
         self.push(Span { start: range.start, end: range.end, rule, wrap, role: Role::Value });
@@ -306,10 +316,11 @@ impl Finder<'_> {
         };
         if width == 1 {
             if let Some(start) = value::userinfo::authority_start(&self.text, at) {
+                let engine = self.engine;
                 let secret = |text: &Text<'_>| {
                     let found = value::userinfo::find(text, start, at)?;
                     let written = text.slice(found.start, found.end);
-                    (!placeholder::is_placeholder(written)).then_some(found)
+                    (!engine.is_placeholder_value(written)).then_some(found)
                 };
                 self.judge(rule::URL_USERINFO, start, secret);
                 return;
@@ -339,18 +350,24 @@ impl Finder<'_> {
         }
         text.forget();
         if behind_blank {
-            if let Some(scheme) = value::token::scheme_before(text, start) {
-                self.credentials(start, scheme);
+            if let Some((scheme, word)) = value::token::scheme_before(text, start) {
+                if !self.engine.is_behind_marker(text, word) {
+                    self.credentials(start, scheme);
+                }
                 return;
             }
         }
         let earliest = value::secret::earliest(text, start);
-        let word_end = self.word_end(start);
+        let jwt = if first == b'e' && second == b'y' && self.engine.is_on(rule::JWT) {
+            let word_end = self.word_end(start, value::jwt::HEADER_MAX + 1);
+            value::jwt::find(&self.text, start, word_end)
+        } else {
+            None
+        };
         let text = &self.text;
-        let jwt = self.engine.is_on(rule::JWT).then(|| value::jwt::find(text, start, word_end)).flatten();
         let found = match jwt {
-            Some(range) => Some((rule::JWT, range, WORD | TOKEN)),
-            None => value::secret::find(text, start, word_end).map(|found| (found.rule, found.range, found.class)),
+            Some(range) => Some((rule::JWT, range, JWT_RUN)),
+            None => value::secret::find(text, start).map(|found| (found.rule, found.range, found.class)),
         };
         if text.is_open() {
             self.hold(earliest);
@@ -358,22 +375,22 @@ impl Finder<'_> {
         }
         let Some((rule, range, class)) = found else { return };
         let goes_on = rule == rule::JWT || (class != 0 && range.len() >= value::secret::PROOF);
-        self.run_on(rule, range, if rule == rule::JWT { JWT_RUN } else { class }, goes_on);
+        self.run_on(rule, range, class, goes_on);
     }
 
-    /// Behind the word that holds `start`.
-    fn word_end(&mut self, start: usize) -> usize {
-        if start >= self.word_end {
-            let mut end = start;
-            while bytes::is(self.text.at(end), WORD) {
-                end += 1;
-            }
-            self.word_end = end;
-        } else if self.word_end == self.text.len() {
-            // It may go on behind what there is; every candidate in it has to know.
-            self.text.at(self.word_end);
+    /// Behind the word that holds `start`, or where it is longer than `most`. A word is read once
+    /// however many candidates are in it.
+    fn word_end(&mut self, start: usize, most: usize) -> usize {
+        let limit = start + most;
+        if self.word_end < start {
+            self.word_end = start;
         }
-        self.word_end
+        while self.word_end < limit && bytes::is(self.text.at(self.word_end), WORD) {
+            self.word_end += 1;
+        }
+        // What ends the word has to be seen by each of its candidates.
+        self.text.at(self.word_end.min(limit));
+        self.word_end.min(limit)
     }
 
     /// The token behind `Bearer` or `Basic`.
@@ -398,8 +415,14 @@ impl Finder<'_> {
             return;
         }
         let is_free = range.start >= self.state.floor && self.cut.is_none();
+        if self.engine.is_behind_marker(&self.text, range.start) {
+            return;
+        }
         if goes_on && is_free && !self.engine.is_report(rule) {
             let value = Value { start: range.start, ending: Ending::Run(class), wrap: None, quote: None };
+            if self.has_to_wait(rule, &value) {
+                return;
+            }
             self.take(rule, value.start, value, Role::Named, Then::Open);
         } else {
             self.add(rule, range, None);
@@ -555,15 +578,17 @@ impl Finder<'_> {
 
     fn pair(&mut self, name: &Name, sign: usize) {
         self.text.forget();
+        let engine = self.engine;
+        let ours = engine.is_own_token(&self.text, sign) || engine.is_own_marker(self.text.slice(name.start, name.end));
+        if ours || engine.is_behind_marker(&self.text, name.start) {
+            return;
+        }
         let value = pair::value_behind(&self.text, self.kind, name, sign);
         if self.text.is_open() {
             self.hold(self.earliest_of_pair(name, sign));
             return;
         }
         let Some(mut value) = value else { return };
-        if value.start < self.state.settled && value.start < self.text.len() {
-            return;
-        }
         match name.family {
             Family::Cookie | Family::SetCookie => return self.cookies(name, value, sign),
             Family::Authorization => {
@@ -578,7 +603,9 @@ impl Finder<'_> {
             }
             _ => {}
         }
-        self.secret(name, value, sign);
+        if value.start >= self.state.settled {
+            self.secret(name, value, sign);
+        }
     }
 
     /// The value of a name that makes it a secret, unless it shows that it is none.
@@ -600,7 +627,7 @@ impl Finder<'_> {
         text.forget();
         let end = value.start + progress.taken;
         let seen = text.slice(value.start, end);
-        let passes = (progress.ended && self.engine.is_placeholder(text, name, seen)) || seen.is_empty();
+        let passes = (progress.ended && self.engine.is_placeholder(name, seen)) || seen.is_empty();
         let free = name.quote.is_none() && value.quote.is_none() && !name.in_query;
         let scheme = name.family == Family::Authorization && text.before(value.start, 1) == b' ' && rule != rule::PASSWORD;
         let implausible = free && !scheme && !pair::is_plausible(text, name, sign, value.start, end.min(value.start + NEAR));
@@ -620,14 +647,8 @@ impl Finder<'_> {
 
     /// Takes a value, or the whole pair where it is to be dropped.
     fn replace(&mut self, name: &Name, value: Value, rule: RuleId) {
-        if self.engine.needs_whole(rule) {
-            let mut ending = value.ending;
-            let known = &self.text.bytes()[value.start..];
-            let progress = ending.advance(known, self.text.is_last());
-            if !progress.ended && progress.taken < WHOLE_MAX {
-                self.hold(value.start);
-                return;
-            }
+        if self.has_to_wait(rule, &value) {
+            return;
         }
         let pair = if self.engine.drops(rule) { self.pair_around(name, &value) } else { None };
         match pair {
@@ -637,6 +658,20 @@ impl Finder<'_> {
             }
             None => self.take(rule, value.start, value, Role::Named, Then::Open),
         }
+    }
+
+    /// Whether the action needs a value whose end has not come. Too long ones are masked instead.
+    fn has_to_wait(&mut self, rule: RuleId, value: &Value) -> bool {
+        if !self.engine.needs_whole(rule) {
+            return false;
+        }
+        let mut ending = value.ending;
+        let progress = ending.advance(&self.text.bytes()[value.start..], self.text.is_last());
+        let waits = !progress.ended && progress.taken < WHOLE_MAX;
+        if waits {
+            self.hold(value.start);
+        }
+        waits
     }
 
     fn rule_of(&self, name: &Name, start: usize) -> RuleId {

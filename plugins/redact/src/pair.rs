@@ -48,6 +48,9 @@ pub(crate) fn name_before(text: &Text<'_>, names: &Names, kind: Kind, sign: usiz
     if byte == b'"' && text.at(sign) == b':' {
         // JSON, nearly always: the bytes before the quote decide.
         end -= 1;
+        while sign - end < 9 && text.before(end, 1) == b'\\' {
+            end -= 1;
+        }
     } else {
         end = skip_to_name(text, sign)?;
     }
@@ -129,6 +132,10 @@ fn read_name(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<
             backslashes += 1;
         }
         let quote = Quote::written(sign_byte, backslashes)?;
+        // A form may be JSON under a wrong name, but it is no script.
+        if kind == Kind::Form && sign_byte != b'"' {
+            return None;
+        }
         let end = end - 1 - backslashes;
         let mut start = end;
         while start > 0 && end - start < NAME_MAX && is_in_quoted_name(text.before(start, 1), sign_byte) {
@@ -143,6 +150,9 @@ fn read_name(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<
         start += 1;
     }
     let in_query = matches!(border, b'?' | b'&') || matches!(kind, Kind::Form);
+    if kind == Kind::Form && text.at(sign) == b':' {
+        return None;
+    }
     // `/token:10` is a place in a file.
     if text.at(sign) == b':' && matches!(border, b'/' | b'\\' | b'@') && start == bare_start(text, end) {
         return None;
@@ -188,7 +198,13 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
         return Some(Value { start, ending: Ending::Pair, wrap: None, quote: None });
     }
     let begin = start;
-    let most = if kind == Kind::Json { SPACE } else { BLANKS };
+    // `password= user=x`: a sign without a blank before it has none before its value.
+    let tight = text.at(sign) == b'=' && start == sign + 1 && name.quote.is_none() && name.end == sign;
+    let most = match kind {
+        _ if tight => 0,
+        Kind::Json => SPACE,
+        _ => BLANKS,
+    };
     while start - begin < most {
         match text.at(start) {
             b' ' | b'\t' => {}
@@ -230,7 +246,7 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
             Some(Value { start, ending: Ending::Scalar, wrap: Some(quote), quote: None })
         }
         _ => {
-            let empty = is_separator(first) || (start > begin && is_next_pair(text, start));
+            let empty = is_separator(first) || first == b' ' || (start > begin && is_next_pair(text, start));
             (!empty).then_some(Value { start, ending: Ending::Bare(0), wrap: None, quote: None })
         }
     }

@@ -22,16 +22,29 @@ pub(crate) fn is_placeholder(value: &[u8]) -> bool {
     }
     is_mask(value)
         || is_wrapped(value)
-        || RULES.iter().any(|rule| is_marker(value, rule.marker.as_bytes()))
         || WORDS.iter().any(|word| value.eq_ignore_ascii_case(word.as_bytes()))
         || value.windows(7).any(|window| window == b"EXAMPLE")
 }
 
-/// Our marker, as it stands in text or in a query.
+/// Whether a value is our marker, as it stands in text or in a query.
 pub(crate) fn is_marker(value: &[u8], marker: &[u8]) -> bool {
-    if value == marker {
+    behind_marker(value, marker).is_some_and(<[u8]>::is_empty)
+}
+
+/// Whether a value begins with one of our markers or masks, and goes on with a sign.
+pub(crate) fn begins_as_ours<'a>(value: &[u8], markers: impl Iterator<Item = &'a [u8]>) -> bool {
+    let ends = |rest: &[u8]| rest.first().is_none_or(|b| !b.is_ascii_alphanumeric());
+    let stars = value.iter().take_while(|&&b| b == b'*').count();
+    let shown = value[stars..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    if stars == 10 && (shown == 0 || shown == 4) {
         return true;
     }
+    let mut all = RULES.iter().map(|rule| rule.marker.as_bytes()).chain(markers);
+    all.any(|marker| behind_marker(value, marker).is_some_and(ends))
+}
+
+/// What stands behind a marker at the beginning of a value.
+fn behind_marker<'a>(value: &'a [u8], marker: &[u8]) -> Option<&'a [u8]> {
     let mut rest = value;
     for &byte in marker {
         let encoded = [b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
@@ -40,10 +53,10 @@ pub(crate) fn is_marker(value: &[u8], marker: &[u8]) -> bool {
         } else if rest.len() >= 3 && rest[..3].eq_ignore_ascii_case(&encoded) {
             rest = &rest[3..];
         } else {
-            return false;
+            return None;
         }
     }
-    rest.is_empty()
+    Some(rest)
 }
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
@@ -93,11 +106,16 @@ mod tests {
     #[test]
     fn masks_variables_and_markers_are_placeholders() {
         for value in [
-            "", "****", "%2A%2A%2a", "xxxxxxxx", "${API_KEY}", "{{ token }}", "<your token here>", "null", "None", "[redacted]",
-            "%5Bredacted%5D", "REDACTED", "[Filtered]", "**********1111", "changeme", "$PASSWORD", "%s", "[secret/github]",
-            "AKIAIOSFODNN7EXAMPLE", "••••",
+            "", "****", "%2A%2A%2a", "xxxxxxxx", "${API_KEY}", "{{ token }}", "<your token here>", "null", "None",
+            "REDACTED", "[Filtered]", "**********1111", "changeme", "$PASSWORD", "%s", "AKIAIOSFODNN7EXAMPLE", "••••",
         ] {
             assert!(is_placeholder(value.as_bytes()), "`{value}`");
+        }
+        for value in ["[redacted]", "%5Bredacted%5D", "[secret/github]", "**********", "**********1111", "[redacted]/x"] {
+            assert!(begins_as_ours(value.as_bytes(), std::iter::empty()), "`{value}`");
+        }
+        for value in ["[redacted]x", "***", "***********x", "[other]"] {
+            assert!(!begins_as_ours(value.as_bytes(), std::iter::empty()), "`{value}`");
         }
         for value in ["hunter2", "x", "[abc]", "true", "$ecret", "a****", "***1234567", "<a", "4111"] {
             assert!(!is_placeholder(value.as_bytes()), "`{value}`");

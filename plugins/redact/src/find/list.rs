@@ -29,7 +29,8 @@ pub(crate) struct Cookies {
 impl Finder<'_> {
     /// The list behind a name.
     pub(super) fn cookies(&mut self, name: &Name, value: Value, sign: usize) {
-        if !self.engine.is_on(rule::COOKIE) || matches!(value.ending, Ending::Scalar) {
+        let is_settled = value.start < self.state.settled;
+        if is_settled || !self.engine.is_on(rule::COOKIE) || matches!(value.ending, Ending::Scalar) {
             return;
         }
         if matches!(value.ending, Ending::Container(_)) {

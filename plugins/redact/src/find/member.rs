@@ -79,7 +79,7 @@ impl Finder<'_> {
     fn delimited(&self, start: usize, separator: u8, value: usize) -> Option<Pair> {
         let leads = self.text.before(start, 1) == separator && start > 0 && !self.is_dropped(start - 1);
         let start = if leads { start - 1 } else { start };
-        (value - start <= MAX && start >= self.state.settled)
+        (value - start <= MAX && start >= self.state.settled.max(self.state.floor))
             .then_some(Pair { start, separator: (!leads).then_some(separator) })
     }
 

@@ -18,7 +18,7 @@ impl Finder<'_> {
             return;
         }
         let dotted = (1..=3).any(|distance| self.text.at(start + distance) == b'.');
-        if dotted && self.judge(rule::IP, start, |text| ip::find_v4(text, start)) {
+        if dotted && (self.judge(rule::IP, start, |text| ip::find_v4(text, start)) || ip::is_v4(&self.text, start)) {
             return;
         }
         if self.number(start) {

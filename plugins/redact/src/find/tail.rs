@@ -11,6 +11,7 @@ use crate::value;
 pub(super) fn start(text: &Text<'_>, pairs: bool) -> usize {
     const SOLID: usize = 72;
     const GROUPS: usize = 64;
+    const GROUP: usize = 24;
     const PAIR: usize = 128;
     let len = text.len();
     let border = |byte: u8| {
@@ -28,12 +29,14 @@ pub(super) fn start(text: &Text<'_>, pairs: bool) -> usize {
         while at > len.saturating_sub(GROUPS) && !border(text.before(at, 1)) {
             at -= 1;
         }
-        if at == end || end - at > 24 {
+        // Of a long word the end may be a group of its own.
+        let group = at.max(end.saturating_sub(GROUP));
+        if text.slice(group, end).iter().any(u8::is_ascii_digit) {
+            start = group;
+        } else if end - at > 4 || at == end {
             break;
         }
-        if text.slice(at, end).iter().any(u8::is_ascii_digit) {
-            start = at;
-        } else if end - at > 4 {
+        if group > at {
             break;
         }
     }

@@ -221,7 +221,8 @@ impl Reader {
             if self.errors.iter().any(|error| error.path.starts_with(&pointer("/actions", &name))) {
                 continue;
             }
-            for written in [text.clone(), format!("password={text}"), format!("{{\"password\":\"{text}\"}}")] {
+            let near = format!("{text} 490 75 40 81, {text} 536904399, {text} 4222222222222");
+            for written in [text.clone(), format!("password={text}"), format!("{{\"password\":\"{text}\"}}"), near] {
                 engine.scan(Kind::Text, written.as_bytes(), &mut scratch);
                 if scratch.take_counts().total() > 0 {
                     let path = format!("{}/replace", pointer("/actions", &name));
@@ -373,6 +374,7 @@ mod tests {
         assert_eq!(errors(json!({"actions": {"email": "hash"}, "key": ""})).len(), 1, "empty key");
         assert_eq!(errors(json!({"actions": {"email": {"replace": "a@example.com"}}})).len(), 1, "hits itself");
         assert_eq!(errors(json!({"actions": {"email": {"replace": "a\nb"}}})).len(), 1);
+        assert_eq!(errors(json!({"actions": {"phone": {"replace": "a phone"}}})).len(), 1, "makes others hit");
     }
 
     #[test]

@@ -49,11 +49,14 @@ fn judge(text: &Text<'_>, groups: &Groups, count: usize, total: usize) -> Option
 /// Whether the groups go on before or behind in the same manner, as in an account number.
 fn is_inside_of_longer(text: &Text<'_>, groups: &Groups, count: usize) -> bool {
     let separator = groups.groups()[1].separator;
-    let before = separator == text.before(groups.start, 1)
-        && (2..=5).all(|distance| text.before(groups.start, distance).is_ascii_alphanumeric())
-        && (2..=5).any(|distance| text.before(groups.start, distance).is_ascii_digit());
-    let behind = groups.groups().get(count).is_some_and(|next| next.separator == separator && next.length == 4);
-    before || behind
+    let before = |distance| text.before(groups.start, distance);
+    let is_group = before(1) == separator && (2..=5).all(|distance| before(distance).is_ascii_alphanumeric());
+    let letters = (2..=5).any(|distance| before(distance).is_ascii_alphabetic());
+    let digits = (2..=5).any(|distance| before(distance).is_ascii_digit());
+    let longer = is_group && digits && (letters || (before(6) == separator && before(7).is_ascii_alphanumeric()));
+    let goes_on =
+        groups.groups().get(count).is_some_and(|next| next.separator == separator && next.length == 4);
+    longer || goes_on
 }
 
 /// Whether a number of this length may begin like this.
@@ -129,6 +132,7 @@ mod tests {
         check("card=4111+1111+1111+1111&x", Some("4111+1111+1111+1111"));
         check("3782 822463 10005", Some("3782 822463 10005"));
         check("id_4111111111111111_x", Some("4111111111111111"));
+        check("9999-1111 4111 1111 1111 1111", Some("4111 1111 1111 1111"));
         check("card 4222222222222", Some("4222222222222"));
         check("6304000000000000", Some("6304000000000000"));
     }

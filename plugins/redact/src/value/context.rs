@@ -29,29 +29,33 @@ pub(crate) fn has_word_before(text: &Text<'_>, start: usize, words: &[&str]) -> 
             at = above - line_end;
         }
     }
-    let mut end = None;
     while at > floor {
         let byte = text.before(at, 1);
         if byte.is_ascii_alphanumeric() || byte >= 0x80 {
-            if end.is_none() {
-                end = Some(at);
+            let end = at;
+            while end - at <= WORD_MAX && (text.before(at, 1).is_ascii_alphanumeric() || text.before(at, 1) >= 0x80) {
+                at -= 1;
             }
-        } else {
-            if let Some(end) = end.take() {
-                if is_one_of(text, at, end, words) {
-                    return true;
-                }
-            }
-            if is_border(text, at - 1) {
+            if end - at > WORD_MAX || at < floor || is_value(text, at, end) {
                 return false;
             }
+            if is_one_of(text, at, end, words) {
+                return true;
+            }
+        } else if is_border(text, at - 1) {
+            return false;
+        } else {
+            at -= 1;
         }
-        at -= 1;
     }
-    // A word that begins right at the window counts only if it does not go on before it.
-    end.is_some_and(|end| {
-        !text.before(at, 1).is_ascii_alphanumeric() && is_one_of(text, at, end, words)
-    })
+    false
+}
+
+/// A number that stands for itself. A word before it belongs to it and not to what follows; and
+/// when it is redacted, what follows must not come near enough to the word to be a hit then.
+fn is_value(text: &Text<'_>, start: usize, end: usize) -> bool {
+    let digits = text.slice(start, end).iter().filter(|b| b.is_ascii_digit()).count();
+    digits >= 3 || (digits > 0 && digits == end - start && text.at(end) == b'.' && text.at(end + 1).is_ascii_digit())
 }
 
 /// Whether a word stands before the value or a label right behind it.
@@ -94,11 +98,11 @@ fn is_one_of(text: &Text<'_>, start: usize, end: usize, words: &[&str]) -> bool 
     from > 0 && equals(&whole[from..])
 }
 
-/// What a window does not cross: line ends, brackets of objects, `&` and `;` between pairs, and
-/// the comma between two members of an object.
+/// What a window does not cross: line ends, brackets of objects, `&` and `;` between pairs, the
+/// comma between two members of an object, and values that are, or were, hits.
 fn is_border(text: &Text<'_>, at: usize) -> bool {
     match text.at(at) {
-        b'\n' | b'\r' | b'{' | b'}' | b'&' | b';' | 0 => true,
+        b'\n' | b'\r' | b'{' | b'}' | b'&' | b';' | b'@' | b']' | b'*' | 0 => true,
         b',' => {
             let before = text.before(at, 1);
             let behind = text.at(at + 1);
@@ -131,7 +135,13 @@ mod tests {
         check("phone:\r\n  #", true);
         check("{\"phone\":null,\"order\":\"#", false);
         check("phone=&order=#", false);
-        check("phone 34567890 234567890 234567890 234567890 #", false);
+        check("phone and many other words before the value #", false);
+        check("phone 34567890 or #", false);
+        check("phone 2: #", true);
+        check("phone jane@example.com #", false);
+        check("phone [email] #", false);
+        check("[phone] #", false);
+        check("phone:9f86d081884c7d65 #", false);
         check("#", false);
     }
 

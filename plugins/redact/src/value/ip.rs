@@ -1,7 +1,7 @@
 //! Addresses of the internet protocol, both versions.
 //!
-//! Not personal, and passed: loopback, unspecified and broadcast addresses, and addresses of
-//! networks, which is also what truncation leaves behind. The port behind an address, the zone and
+//! Not personal, and passed: loopback and unspecified addresses, and addresses of networks, which
+//! is also what truncation leaves behind. The port behind an address, the zone and
 //! the length of a prefix are no part of the hit.
 
 use super::digits;
@@ -16,8 +16,8 @@ const V6_MAX: usize = 45;
 /// Finds an address of version 4 that begins at `start`, the first digit of a group.
 pub(crate) fn find_v4(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
     let (address, end) = read_v4(text, start)?;
-    let passes = address.is_loopback() || address.is_unspecified() || address.is_broadcast() || address.octets()[3] == 0;
-    if passes || !digits::may_begin(text, start) || !digits::may_end(text, end) {
+    let passes = address.is_loopback() || address.is_unspecified() || address.octets()[3] == 0;
+    if passes || !digits::may_begin(text, start) || !(digits::may_end(text, end) || is_before_port(text, &address, end)) {
         return None;
     }
     if is_end_of_v6(text, start) {
@@ -29,14 +29,28 @@ pub(crate) fn find_v4(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
     (!is_version(text, start)).then_some(start..end)
 }
 
+/// Whether an address of version 4 is written here, whoever it belongs to.
+pub(crate) fn is_v4(text: &Text<'_>, start: usize) -> bool {
+    read_v4(text, start).is_some_and(|(_, end)| digits::may_end(text, end))
+}
+
+/// `192.168.1.1.443`, as network tools write address and port. Versions of five numbers are smaller.
+fn is_before_port(text: &Text<'_>, address: &Ipv4Addr, end: usize) -> bool {
+    let [first, second, ..] = address.octets();
+    let mut at = end + 1;
+    while at < end + 7 && text.at(at).is_ascii_digit() {
+        at += 1;
+    }
+    (first >= 100 || second >= 100) && text.at(end) == b'.' && at > end + 1 && digits::may_end(text, at)
+}
+
 /// Whether the colon before the address belongs to an address of version 6, which then decides,
-/// and not to a name (`ip:10.1.2.3`).
+/// and not to a name (`ip:10.1.2.3`) or to something that only looks like one.
 fn is_end_of_v6(text: &Text<'_>, start: usize) -> bool {
     if text.before(start, 1) != b':' {
         return false;
     }
-    let chain = text.slice(start_v6(text, start - 1), start);
-    chain.windows(2).any(|pair| pair == b"::") || chain.iter().filter(|b| **b == b':').count() >= 6
+    read_v6(text, start_v6(text, start - 1)).is_some()
 }
 
 fn read_v4(text: &Text<'_>, start: usize) -> Option<(Ipv4Addr, usize)> {
@@ -93,9 +107,8 @@ pub(crate) fn start_v6(text: &Text<'_>, colon: usize) -> usize {
     at
 }
 
-/// Finds an address of version 6 whose characters begin at `start`. Of one that maps version 4 the
-/// hit is the address of version 4 alone.
-pub(crate) fn find_v6(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
+/// Reads the address of version 6 whose characters begin at `start`, and where it ends.
+fn read_v6<'a>(text: &Text<'a>, start: usize) -> Option<(Ipv6Addr, &'a str)> {
     let before = text.before(start, 1);
     if bytes::is(before, ALNUM) || matches!(before, b'_' | b'.' | b'*') {
         return None;
@@ -115,8 +128,16 @@ pub(crate) fn find_v6(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
         return None;
     }
     let written = std::str::from_utf8(text.slice(start, end)).ok()?;
-    let address: Ipv6Addr = written.parse().ok()?;
-    if !is_evident(written) || address.is_loopback() || address.is_unspecified() || is_network(&address) {
+    let address = written.parse().ok()?;
+    is_evident(written).then_some((address, written))
+}
+
+/// Finds an address of version 6 whose characters begin at `start`. Of one that maps version 4 the
+/// hit is the address of version 4 alone.
+pub(crate) fn find_v6(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
+    let (address, written) = read_v6(text, start)?;
+    let end = start + written.len();
+    if address.is_loopback() || address.is_unspecified() || is_network(&address) {
         return None;
     }
     if let Some(dot) = written.find('.') {
@@ -193,7 +214,11 @@ mod tests {
         check4("256.1.2.3", None);
         check4("01.2.3.4", None);
         check4("text10.1.2.3", None);
+        check4("192.168.1.1.443 > x", Some("192.168.1.1"));
+        check4("text::ffff:192.0.2.1", Some("192.0.2.1"));
+        check4("::ffff:192.0.2.1", None);
         check4("1.2.3.4.5", None);
+        check4("12.1.0.2.7", None);
         check4("v1.2.3.4", None);
         check4("version 1.2.3.4", None);
         check4("\"version\":\"1.2.3.4\"", None);

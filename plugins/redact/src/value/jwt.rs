@@ -5,8 +5,8 @@ use crate::bytes::{self, WORD};
 use crate::text::Text;
 use std::ops::Range;
 
-/// The longest header that is read.
-const HEADER_MAX: usize = 4096;
+/// The longest header that is read, in bytes.
+pub(crate) const HEADER_MAX: usize = 4096;
 
 /// Finds the proven beginning of a token that begins at `start`: its header, a point, and the first
 /// bytes of the claims. It goes on as far as there are characters of a token.

@@ -12,18 +12,18 @@ const BACK: usize = 16;
 /// The longest number with its separators, in bytes.
 const MAX: usize = 32;
 
+/// Words that say it, whatever the number looks like.
 const WORDS: &[&str] = &[
-    "phone", "phones", "tel", "telephone", "telp", "telepon", "telefon", "telefono", "mobile", "cell", "cellphone", "call",
-    "calls", "called", "calling", "callback", "caller", "dial", "dialed", "ring", "fax", "whatsapp", "sms", "text", "hp",
-    "msisdn", "contact", "reach", "answering", "message", "messages", "desk", "handphone", "hotline", "number", "no",
+    "phone", "phones", "tel", "telephone", "telp", "telepon", "telefon", "telefono", "mobile", "cell", "cellphone",
+    "fax", "whatsapp", "sms", "hp", "msisdn", "handphone", "hotline", "dial", "dialed",
 ];
+
+/// Words that say it of a number in groups.
+const VAGUE: &[&str] = &["call", "contact", "reach", "answering", "messages", "desk"];
 
 /// Words behind a number in a list of contacts.
 const LABELS: &[&str] =
     &["office", "fax", "mobile", "cell", "home", "work", "desk", "tel", "phone", "direct", "main"];
-
-/// Words that are too common for a number without any separator.
-const VAGUE: &[&str] = &["number", "no", "text", "message", "messages", "contact", "reach", "call", "calls", "ring", "desk"];
 
 /// Numbers of countries in the plan of E.164: code, fewest and most digits with the code. Where
 /// nothing is listed the plan itself is the limit. From the national numbering plans published by
@@ -111,11 +111,27 @@ fn international(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
     let (least, most) = limits(number.digits())?;
     // A number may be followed by others; the longest beginning that fits is the number.
     let (count, end) = number.longest(|digits| (least..=most).contains(&digits))?;
-    if !plus && (number.runs < 2 || count < 9) && !context::has_word_near(text, start, end, WORDS) {
+    // Without the plus it is a group of zeros like others, above all behind other groups.
+    let doubtful = number.runs < 2 || count < 9 || is_behind_group(text, start);
+    if !plus && doubtful && !context::has_word_near(text, start, end, WORDS) {
         return None;
     }
     let end = extension(text, end);
     (!text.at(end).is_ascii_alphanumeric()).then_some(start..end)
+}
+
+/// Whether a short word with a digit stands before, as in an account number.
+fn is_behind_group(text: &Text<'_>, start: usize) -> bool {
+    let mut at = start.saturating_sub(1);
+    if text.before(start, 1) != b' ' {
+        return false;
+    }
+    let mut digit = false;
+    while start - at <= 5 && text.before(at, 1).is_ascii_alphanumeric() {
+        digit |= text.before(at, 1).is_ascii_digit();
+        at -= 1;
+    }
+    digit
 }
 
 /// The fewest and most digits that a number beginning like this may have.
@@ -168,13 +184,12 @@ fn national(text: &Text<'_>, number: &Number) -> Option<Range<usize>> {
     if groups.len() == 2 && number.separators[0] == b'.' {
         return None;
     }
+    let goes_on = text.at(end + 1).is_ascii_digit() && matches!(text.at(end), b'-' | b'.' | b'/');
+    if goes_on {
+        return None;
+    }
     let named = |words: &[&str]| context::has_word_before(text, number.start, words);
-    let words = if single {
-        let strict: Vec<&str> = WORDS.iter().copied().filter(|word| !VAGUE.contains(word)).collect();
-        named(&strict)
-    } else {
-        named(WORDS)
-    };
+    let words = named(WORDS) || (!single && named(VAGUE));
     let labelled = !single || count >= 9;
     (words || (labelled && context::has_label_behind(text, end, LABELS))).then_some(number.start..end)
 }
@@ -387,5 +402,8 @@ mod tests {
         check("call took 1730635200 s", None);
         check("order 081234567890", None);
         check("number 12345678", None);
+        check("card number 4012-8888-8888-1882", None);
+        check("\"message\":\"order 123-4567-890\"", None);
+        check("HR12 1001 0051 8630 0016 1", None);
     }
 }

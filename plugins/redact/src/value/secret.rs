@@ -136,6 +136,9 @@ const AZURE: RuleId = named("secret/azure");
 /// The longest text before a long word that a shape asks for.
 pub(crate) const LEAD: usize = 24;
 
+/// Longer words than this are led by nothing that is known.
+const LED_MAX: usize = 96;
+
 /// One bit for each pair of first bytes, by their low five bits.
 const PAIRS: [u32; 32] = {
     let mut pairs = [0u32; 32];
@@ -155,8 +158,8 @@ pub(crate) fn may_begin(first: u8, second: u8) -> bool {
     PAIRS[(first & 31) as usize] >> (second & 31) & 1 == 1
 }
 
-/// Finds a token in the word that begins at `start`; `word_end` is behind the word.
-pub(crate) fn find(text: &Text<'_>, start: usize, word_end: usize) -> Option<Found> {
+/// Finds a token in the word that begins at `start`.
+pub(crate) fn find(text: &Text<'_>, start: usize) -> Option<Found> {
     for shape in SHAPES {
         if shape.prefix.as_bytes()[0] == text.at(start) && has_prefix(text, start, shape.prefix) {
             if let Some(found) = judge(text, shape, start, start + shape.prefix.len()) {
@@ -164,24 +167,40 @@ pub(crate) fn find(text: &Text<'_>, start: usize, word_end: usize) -> Option<Fou
             }
         }
     }
-    match text.before(start, 1) {
-        b'.' => behind_point(text, start, word_end),
+    if !is_led(text, start) {
+        return None;
+    }
+    let begin = behind_signs(text, start);
+    let word_end = run(text, start, WORD, LED_MAX);
+    match text.before(begin, 1) {
+        b'.' => behind_point(text, begin, word_end),
         b':' => telegram(text, start, word_end),
-        b'/' => webhook(text, start, word_end),
-        b'~' => azure(text, start),
+        b'/' => webhook(text, begin, word_end),
+        b'~' => azure(text, begin),
         _ => None,
     }
     .or_else(|| discord_bot(text, start, word_end))
 }
 
+/// A random text may begin with `-` or `_`, behind which the word only begins.
+fn behind_signs(text: &Text<'_>, start: usize) -> usize {
+    let mut begin = start;
+    while start - begin < 4 && matches!(text.before(begin, 1), b'-' | b'_') {
+        begin -= 1;
+    }
+    begin
+}
+
 /// Whether anything before or behind a word asks for a look at it although its first bytes do not.
 pub(crate) fn is_led(text: &Text<'_>, start: usize) -> bool {
-    matches!(text.before(start, 1), b'.' | b':' | b'/' | b'~') || matches!(text.at(start), b'M' | b'N' | b'O')
+    let lead = text.before(behind_signs(text, start), 1);
+    matches!(lead, b'.' | b':' | b'/' | b'~') || matches!(text.at(start), b'M' | b'N' | b'O')
 }
 
 /// The earliest position at which a token around the word at `start` may begin.
 pub(crate) fn earliest(text: &Text<'_>, start: usize) -> usize {
-    if matches!(text.before(start, 1), b'.' | b':' | b'~') { start.saturating_sub(LEAD) } else { start }
+    let begin = behind_signs(text, start);
+    if matches!(text.before(begin, 1), b'.' | b':' | b'~') { begin.saturating_sub(LEAD) } else { begin }
 }
 
 fn judge(text: &Text<'_>, shape: &Shape, start: usize, tail: usize) -> Option<Found> {
@@ -362,11 +381,7 @@ mod tests {
             if !begins || !(may_begin(text.at(start), text.at(start + 1)) || is_led(&text, start)) {
                 return None;
             }
-            let mut end = start;
-            while bytes::is(text.at(end), WORD) {
-                end += 1;
-            }
-            let found = find(&text, start, end)?;
+            let found = find(&text, start)?;
             assert!(found.range.start >= earliest(&text, start));
             Some((RULES[found.rule.index()].name, &input[found.range]))
         })
@@ -384,6 +399,7 @@ mod tests {
             ("secret/stripe", format!("sk{}{}", "_live_", noise(WORDS, 24))),
             ("secret/sendgrid", format!("SG{}{}.{}", ".", noise(WORDS, 22), noise(WORDS, 43))),
             ("secret/vault", format!("hv{}{}", "s.", noise(WORDS, 95))),
+            ("secret/vault", format!("hv{}{}", "b.-_", noise(WORDS, 95))),
             ("secret/doppler", format!("dp.{}{}", "pt.", noise(WORDS, 43))),
             ("secret/telegram", format!("123456789:A{}{}", "A", noise(WORDS, 33))),
             ("secret/postman", format!("PM{}{}-{}", "AK-", noise(HEXES, 24), noise(HEXES, 34))),

@@ -16,15 +16,16 @@ pub(crate) enum Scheme {
     Basic,
 }
 
-/// The scheme whose word ends right before the blank before `start`.
-pub(crate) fn scheme_before(text: &Text<'_>, start: usize) -> Option<Scheme> {
+/// The scheme whose word ends right before the blank before `start`, and where the word begins.
+pub(crate) fn scheme_before(text: &Text<'_>, start: usize) -> Option<(Scheme, usize)> {
     if text.before(start, 1) != b' ' {
         return None;
     }
     let words = [("bearer", Scheme::Bearer), ("basic", Scheme::Basic), ("token", Scheme::Bearer)];
     let found = words.iter().find(|(word, _)| text.ends_with_word(start - 1, word.as_bytes()))?;
-    let border = text.before(start - 1, found.0.len() + 1);
-    (!border.is_ascii_alphanumeric() && border != b'_' && border != b'-').then_some(found.1)
+    let word = start - 1 - found.0.len();
+    let border = text.before(word, 1);
+    (!border.is_ascii_alphanumeric() && border != b'_' && border != b'-').then_some((found.1, word))
 }
 
 /// Behind the characters of a token that begins at `start`, or behind the first [`PROOF`] of them.
@@ -110,7 +111,7 @@ mod tests {
     fn check(input: &str, expected: Option<&str>) {
         let text = Text::new(input.as_bytes(), true);
         let found = (1..input.len())
-            .find_map(|at| scheme_before(&text, at).and_then(|scheme| find(&text, at, scheme)));
+            .find_map(|at| scheme_before(&text, at).and_then(|(scheme, _)| find(&text, at, scheme)));
         assert_eq!(found.map(|range| &input[range]), expected, "in `{input}`");
     }
 
