@@ -44,7 +44,14 @@ pub(crate) struct Spot {
 }
 
 /// Writes the replacement of `value`.
-pub(crate) fn write(action: &Action, rule: RuleId, value: &[u8], spot: Spot, key: Option<&Key>, out: &mut Vec<u8>) {
+pub(crate) fn write(
+    action: &Action,
+    rule: RuleId,
+    value: &[u8],
+    spot: Spot,
+    key: Option<&Key>,
+    out: &mut Vec<u8>,
+) {
     if let Some(quote) = spot.wrap {
         if matches!(action, Action::Drop) {
             out.extend_from_slice(b"null");
@@ -88,9 +95,14 @@ fn write_quote(quote: Quote, out: &mut Vec<u8>) {
 fn write_marker(marker: &[u8], encoded: bool, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &byte in marker {
-        let plain = bytes::is(byte, bytes::ALNUM) || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'*' | b':' | b'/');
+        let plain = bytes::is(byte, bytes::ALNUM)
+            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'*' | b':' | b'/');
         if encoded && !plain {
-            out.extend_from_slice(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            out.extend_from_slice(&[
+                b'%',
+                HEX[usize::from(byte >> 4)],
+                HEX[usize::from(byte & 15)],
+            ]);
         } else {
             out.push(byte);
         }
@@ -131,7 +143,9 @@ pub(crate) fn canonical(rule: RuleId, value: &[u8]) -> Vec<u8> {
     let digits = |b: &u8| b.is_ascii_digit();
     match rule {
         rule::CARD | rule::PHONE | rule::US_SSN => value.iter().copied().filter(digits).collect(),
-        rule::IBAN => value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect(),
+        rule::IBAN => {
+            value.iter().filter(|b| b.is_ascii_alphanumeric()).map(u8::to_ascii_uppercase).collect()
+        }
         rule::EMAIL => {
             let plain = undo_percent(value);
             let at = plain.iter().rposition(|&b| b == b'@').unwrap_or(plain.len());
@@ -167,7 +181,14 @@ mod tests {
     fn check(action: Action, rule: RuleId, value: &str, expected: &str) {
         let key = Key::new(b"0123456789abcdef");
         let mut out = Vec::new();
-        write(&action, rule, value.as_bytes(), Spot { encoded: false, wrap: None }, key.as_ref(), &mut out);
+        write(
+            &action,
+            rule,
+            value.as_bytes(),
+            Spot { encoded: false, wrap: None },
+            key.as_ref(),
+            &mut out,
+        );
         assert_eq!(String::from_utf8_lossy(&out), expected);
     }
 
@@ -187,7 +208,14 @@ mod tests {
     fn tokens_join_spellings_and_depend_on_the_key() {
         let token = |rule, value: &str, key: &[u8]| {
             let mut out = Vec::new();
-            write(&Action::Hash, rule, value.as_bytes(), Spot { encoded: false, wrap: None }, Key::new(key).as_ref(), &mut out);
+            write(
+                &Action::Hash,
+                rule,
+                value.as_bytes(),
+                Spot { encoded: false, wrap: None },
+                Key::new(key).as_ref(),
+                &mut out,
+            );
             String::from_utf8_lossy(&out).into_owned()
         };
         let one = b"0123456789abcdef";
@@ -195,8 +223,14 @@ mod tests {
         assert_eq!(card, token(rule::CARD, "4111-1111-1111-1111", one));
         assert_ne!(card, token(rule::CARD, "4111-1111-1111-1111", b"another key of 16+"));
         assert!(is_token(card.as_bytes(), "card"));
-        assert_eq!(token(rule::EMAIL, "jane@Example.com", one), token(rule::EMAIL, "jane%40example.com", one));
-        assert_ne!(token(rule::EMAIL, "jane@example.com", one), token(rule::EMAIL, "Jane@example.com", one));
+        assert_eq!(
+            token(rule::EMAIL, "jane@Example.com", one),
+            token(rule::EMAIL, "jane%40example.com", one)
+        );
+        assert_ne!(
+            token(rule::EMAIL, "jane@example.com", one),
+            token(rule::EMAIL, "Jane@example.com", one)
+        );
         assert!(Key::new(b"").is_none());
         assert!(Key::new(b"too short").is_none());
     }
@@ -204,9 +238,11 @@ mod tests {
     #[test]
     fn the_token_is_the_one_of_the_standard() {
         // HMAC-SHA-256 with the key of sixteen bytes over `email`, a zero byte and the address.
-        let mut expected = Hmac::<Sha256>::new_from_slice(b"0123456789abcdef").expect("any length will do");
+        let mut expected =
+            Hmac::<Sha256>::new_from_slice(b"0123456789abcdef").expect("any length will do");
         expected.update(b"email\0jane@example.com");
-        let hex: String = expected.finalize().into_bytes()[..8].iter().map(|b| format!("{b:02x}")).collect();
+        let hex: String =
+            expected.finalize().into_bytes()[..8].iter().map(|b| format!("{b:02x}")).collect();
         check(Action::Hash, rule::EMAIL, "jane@example.com", &format!("email:{hex}"));
     }
 }

@@ -39,7 +39,9 @@ impl Candidates {
     /// the block `next`.
     #[inline(always)]
     pub(crate) fn of(before: Before, here: &Masks, next: &Masks) -> Candidates {
-        let both = |select: fn(&Masks) -> u64| u128::from(select(here)) | u128::from(select(next)) << BLOCK;
+        let both = |select: fn(&Masks) -> u64| {
+            u128::from(select(here)) | u128::from(select(next)) << BLOCK
+        };
         let first = |mask: u128| mask as u64;
 
         let alnum_before = here.alnum << 1 | before.alnum;
@@ -76,13 +78,30 @@ impl Candidates {
         let dot = both(|m| m.dot);
         let mac = first((dash_pairs & dash_pairs >> 6 & dash >> 12) | (dot & dot >> 5));
 
-        Candidates { digits, token, assign: here.assign, rare: here.rare, iban, colons, dashes, mac }
+        Candidates {
+            digits,
+            token,
+            assign: here.assign,
+            rare: here.rare,
+            iban,
+            colons,
+            dashes,
+            mac,
+        }
     }
 
     /// Whether there is nothing to look at.
     #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.digits | self.token | self.assign | self.rare | self.iban | self.colons | self.dashes | self.mac == 0
+        self.digits
+            | self.token
+            | self.assign
+            | self.rare
+            | self.iban
+            | self.colons
+            | self.dashes
+            | self.mac
+            == 0
     }
 }
 
@@ -173,11 +192,19 @@ mod tests {
 
     #[test]
     fn it_does_not_matter_where_blocks_begin() {
-        let text: String = "id 4111-1111-1111-1111 ghp_0123456789abcdefgh fe80::1 aa-bb-cc-dd-ee-ff \
+        let text: String =
+            "id 4111-1111-1111-1111 ghp_0123456789abcdefgh fe80::1 aa-bb-cc-dd-ee-ff \
             DE89 3704 0044 -----BEGIN x@y.z 12:34:56:78 "
-            .repeat(5);
+                .repeat(5);
         let kinds: [fn(&Candidates) -> u64; 8] = [
-            |c| c.digits, |c| c.token, |c| c.assign, |c| c.rare, |c| c.iban, |c| c.colons, |c| c.dashes, |c| c.mac,
+            |c| c.digits,
+            |c| c.token,
+            |c| c.assign,
+            |c| c.rare,
+            |c| c.iban,
+            |c| c.colons,
+            |c| c.dashes,
+            |c| c.mac,
         ];
         for kind in kinds {
             let whole = found(text.as_bytes(), 0, kind);

@@ -111,14 +111,20 @@ impl Ending {
             Ending::Quoted(quoted) => quoted.advance(bytes, last),
             Ending::Container(container) => container.advance(bytes, last),
             Ending::Bare(open) => bare(open, bytes, last),
-            Ending::Pair => until(bytes, |b| matches!(b, b'&' | b'#' | b' ' | b'\n' | b'\r' | b'"' | b'<' | b'>')),
-            Ending::Scalar => {
-                until(bytes, |b| matches!(b, b',' | b'}' | b']' | b'"' | b'\\' | b' ' | b'\t' | b'\n' | b'\r'))
-            }
+            Ending::Pair => until(bytes, |b| {
+                matches!(b, b'&' | b'#' | b' ' | b'\n' | b'\r' | b'"' | b'<' | b'>')
+            }),
+            Ending::Scalar => until(bytes, |b| {
+                matches!(b, b',' | b'}' | b']' | b'"' | b'\\' | b' ' | b'\t' | b'\n' | b'\r')
+            }),
             Ending::Cookie(quote) => cookie(bytes, last, *quote),
             Ending::Run(class) => run(bytes, last, *class),
         };
-        if last && !progress.ended { Progress { taken: bytes.len(), ended: true } } else { progress }
+        if last && !progress.ended {
+            Progress { taken: bytes.len(), ended: true }
+        } else {
+            progress
+        }
     }
 }
 
@@ -201,7 +207,9 @@ fn bare(open: &mut u8, bytes: &[u8], last: bool) -> Progress {
         let next = bytes.get(index + 1).copied();
         let unknown = next.is_none() && !last;
         match bytes[index] {
-            b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'&' | b',' | b';' | b'<' | b'>' | b'|' => return ended(index),
+            b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'&' | b',' | b';' | b'<' | b'>' | b'|' => {
+                return ended(index);
+            }
             b'\\' => match next {
                 Some(b'"' | b'\'' | b'n' | b'r' | b't') => return ended(index),
                 None if unknown => return Progress { taken: index, ended: false },
@@ -226,7 +234,21 @@ fn bare(open: &mut u8, bytes: &[u8], last: bool) -> Progress {
 fn is_end(byte: u8) -> bool {
     matches!(
         byte,
-        b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'&' | b',' | b';' | b')' | b']' | b'}' | b'>' | b'|' | b'\\'
+        b' ' | b'\t'
+            | b'\n'
+            | b'\r'
+            | b'"'
+            | b'\''
+            | b'`'
+            | b'&'
+            | b','
+            | b';'
+            | b')'
+            | b']'
+            | b'}'
+            | b'>'
+            | b'|'
+            | b'\\'
     )
 }
 
@@ -316,7 +338,10 @@ mod tests {
 
     #[test]
     fn containers_end_at_their_bracket() {
-        assert_eq!(value(Ending::container(0, true), r#"{"a":["}"],"b":{}},"x""#), r#"{"a":["}"],"b":{}}"#);
+        assert_eq!(
+            value(Ending::container(0, true), r#"{"a":["}"],"b":{}},"x""#),
+            r#"{"a":["}"],"b":{}}"#
+        );
         assert_eq!(value(Ending::container(1, true), r#"[\"]\",1],\"x"#), r#"[\"]\",1]"#);
         assert_eq!(value(Ending::container(1, true), r#"[1,2","x"#), "[1,2");
         assert_eq!(value(Ending::container(0, true), "[1,\n2]"), "[1,");

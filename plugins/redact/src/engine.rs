@@ -29,6 +29,8 @@ pub struct Scratch {
     edits: Vec<Edit>,
     bytes: Vec<u8>,
     counts: Counts,
+    /// A value with its name before it.
+    pub(crate) line: String,
 }
 
 /// One replacement.
@@ -50,7 +52,11 @@ impl Default for Counts {
 impl Counts {
     /// The rules that hit at least once, by name, and how often.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.0.iter().zip(RULES).filter(|(count, _)| **count > 0).map(|(&count, rule)| (rule.name, count))
+        self.0
+            .iter()
+            .zip(RULES)
+            .filter(|(count, _)| **count > 0)
+            .map(|(&count, rule)| (rule.name, count))
     }
 
     /// All hits together.
@@ -90,6 +96,11 @@ impl Scratch {
     /// Gives out the counts and begins new ones.
     pub fn take_counts(&mut self) -> Counts {
         std::mem::take(&mut self.counts)
+    }
+
+    pub(crate) fn count(&mut self, rule: RuleId) {
+        self.edits.clear();
+        self.counts.count(rule);
     }
 
     /// Writes `text` with the replacements of the last scan, which was a scan of this text.
@@ -137,17 +148,34 @@ impl Engine {
     }
 
     /// Scans a piece of a text and answers how much of it is settled.
-    pub(crate) fn scan_on(&self, kind: Kind, text: Text<'_>, state: &mut State, scratch: &mut Scratch) -> usize {
+    pub(crate) fn scan_on(
+        &self,
+        kind: Kind,
+        text: Text<'_>,
+        state: &mut State,
+        scratch: &mut Scratch,
+    ) -> usize {
         let bytes = text.bytes();
         let settled = find(self, kind, text, state, &mut scratch.found);
-        scratch.edits.clear();
-        scratch.bytes.clear();
         let spans = std::mem::take(&mut scratch.found.spans);
-        for span in &spans {
-            self.render(kind, bytes, span, scratch);
-        }
+        self.render_all(kind, bytes, &spans, scratch);
         scratch.found.spans = spans;
         settled
+    }
+
+    /// Makes hits into replacements.
+    pub(crate) fn render_all(
+        &self,
+        kind: Kind,
+        text: &[u8],
+        spans: &[Span],
+        scratch: &mut Scratch,
+    ) {
+        scratch.edits.clear();
+        scratch.bytes.clear();
+        for span in spans {
+            self.render(kind, text, span, scratch);
+        }
     }
 
     /// Writes what stands in place of a hit.
@@ -165,7 +193,14 @@ impl Engine {
                     return;
                 }
                 let spot = action::Spot { encoded: kind.is_encoded(), wrap: span.wrap };
-                action::write(action, span.rule, &text[range.clone()], spot, self.rules.key.as_ref(), &mut scratch.bytes);
+                action::write(
+                    action,
+                    span.rule,
+                    &text[range.clone()],
+                    spot,
+                    self.rules.key.as_ref(),
+                    &mut scratch.bytes,
+                );
             }
         }
         scratch.edits.push(Edit { range, bytes: from..scratch.bytes.len() });
@@ -189,7 +224,9 @@ impl Engine {
 
     /// Whether any rule of names takes pairs out.
     pub(crate) fn drops_pairs(&self) -> bool {
-        [rule::PASSWORD, rule::BEARER, rule::BASIC, rule::COOKIE, rule::URL_SIGNATURE].iter().any(|&rule| self.drops(rule))
+        [rule::PASSWORD, rule::BEARER, rule::BASIC, rule::COOKIE, rule::URL_SIGNATURE]
+            .iter()
+            .any(|&rule| self.drops(rule))
     }
 
     /// Whether the action needs the value to its end.
@@ -214,10 +251,9 @@ impl Engine {
     /// Whether the colon at `sign` stands in a token that this engine wrote:
     /// `password:9f86d081884c7d65`.
     pub(crate) fn is_own_token(&self, text: &Text<'_>, sign: usize) -> bool {
-        text.at(sign) == b':'
-            && RULES.iter().zip(&self.rules.actions).any(|(rule, action)| {
-                matches!(action, Action::Hash) && text.ends_with_word(sign, rule.name.as_bytes())
-            })
+        self.rules.traits.hashes
+            && text.at(sign) == b':'
+            && RULES.iter().any(|rule| text.ends_with_word(sign, rule.name.as_bytes()))
             && (1..=action::TOKEN_HEX).all(|distance| text.at(sign + distance).is_ascii_hexdigit())
     }
 
@@ -230,35 +266,30 @@ impl Engine {
     /// Whether a marker of this engine ends right before `start`: what follows was part of no hit
     /// when the marker was written, and is none now.
     pub(crate) fn is_behind_marker(&self, text: &Text<'_>, start: usize) -> bool {
-        let before = text.before(start, 1);
-        if before.is_ascii_alphanumeric() || matches!(before, 0..=b' ' | b'"' | b',' | b'=' | b':') {
-            return false;
-        }
         let ends = |marker: &str| text.ends_with_word(start, marker.as_bytes());
-        RULES.iter().any(|rule| ends(rule.marker))
-            || self.rules.actions.iter().any(|action| matches!(action, Action::Replace(Some(text)) if ends(text)))
+        (text.before(start, 1) == b']' && RULES.iter().any(|rule| ends(rule.marker)))
+            || self.rules.traits.texts.iter().any(|text| ends(text))
     }
 
     /// Whether one begins right at `end`. What stands before it was part of no hit either.
     pub(crate) fn is_before_marker(&self, text: &Text<'_>, end: usize) -> bool {
-        if matches!(text.at(end), 0..=b' ' | b'"' | b',' | b'=' | b'&' | b'.' | b';' | b'/' | b':') {
-            return false;
-        }
         let begins = |marker: &str| text.has_word(end, marker.as_bytes());
-        begins("**********")
-            || RULES.iter().any(|rule| begins(rule.marker))
-            || self.rules.actions.iter().any(|action| matches!(action, Action::Replace(Some(text)) if begins(text)))
+        match text.at(end) {
+            b'*' => begins("**********"),
+            b'[' if RULES.iter().any(|rule| begins(rule.marker)) => true,
+            byte => {
+                let texts = self.rules.traits.texts.iter();
+                let mut near = texts.filter(|text| text.as_bytes().first() == Some(&byte));
+                near.any(|text| begins(text))
+            }
+        }
     }
 
     pub(crate) fn is_placeholder_value(&self, value: &[u8]) -> bool {
-        let texts = self.rules.actions.iter().filter_map(|action| match action {
-            Action::Replace(Some(text)) => Some(text.as_bytes()),
-            _ => None,
-        });
+        let texts = self.rules.traits.texts.iter().map(String::as_bytes);
         placeholder::is_placeholder(value)
             || placeholder::begins_as_ours(value, texts)
-            || self.rules.actions.iter().zip(RULES).any(|(action, rule)| {
-                matches!(action, Action::Hash) && action::is_token(value, rule.name)
-            })
+            || (self.rules.traits.hashes
+                && RULES.iter().any(|rule| action::is_token(value, rule.name)))
     }
 }

@@ -85,7 +85,8 @@ impl State {
     pub(crate) fn shift(&mut self, bytes: usize) {
         self.floor = self.floor.saturating_sub(bytes);
         self.settled = self.settled.saturating_sub(bytes);
-        self.dropped = self.dropped.start.saturating_sub(bytes)..self.dropped.end.saturating_sub(bytes);
+        self.dropped =
+            self.dropped.start.saturating_sub(bytes)..self.dropped.end.saturating_sub(bytes);
     }
 }
 
@@ -119,11 +120,25 @@ pub(crate) struct Found {
 
 /// Walks over `text`, going on from `state`. Answers how much of the text is settled; what is found
 /// lies before it. When the text is the last of its kind that is all of it.
-pub(crate) fn find(engine: &Engine, kind: Kind, text: Text<'_>, state: &mut State, found: &mut Found) -> usize {
+pub(crate) fn find(
+    engine: &Engine,
+    kind: Kind,
+    text: Text<'_>,
+    state: &mut State,
+    found: &mut Found,
+) -> usize {
     found.spans.clear();
     found.holds.clear();
-    let mut finder =
-        Finder { engine, kind, text, state: state.clone(), found, word_end: 0, cut: None, resumed: 0 };
+    let mut finder = Finder {
+        engine,
+        kind,
+        text,
+        state: state.clone(),
+        found,
+        word_end: 0,
+        cut: None,
+        resumed: 0,
+    };
     finder.walk();
     finder.settle(state)
 }
@@ -178,7 +193,10 @@ impl Finder<'_> {
         let mut settled = cut.unwrap_or(len);
         if !self.text.is_last() {
             for &hold in &self.found.holds {
-                match spans.iter().find(|span| span.role != Role::Value && span.start < hold && hold < span.end) {
+                match spans
+                    .iter()
+                    .find(|span| span.role != Role::Value && span.start < hold && hold < span.end)
+                {
                     // Hits may still begin behind it.
                     Some(span) if span.voids(hold) => settled = settled.min(span.end),
                     Some(span) => settled = settled.min(span.start),
@@ -262,7 +280,9 @@ impl Finder<'_> {
             self.colons(position);
         }
         for position in positions(candidates.mac, at) {
-            self.judge(rule::MAC, position.saturating_sub(4), |text| value::mac::find(text, position));
+            self.judge(rule::MAC, position.saturating_sub(4), |text| {
+                value::mac::find(text, position)
+            });
         }
     }
 
@@ -292,11 +312,14 @@ impl Finder<'_> {
     /// Keeps a hit unless it was settled before or is allowed.
     fn add(&mut self, rule: RuleId, range: Range<usize>, wrap: Option<Quote>) -> bool {
         let (text, engine) = (&self.text, self.engine);
-        if range.start < self.state.settled || engine.allows(rule, text.slice(range.start, range.end)) {
+        if range.start < self.state.settled
+            || engine.allows(rule, text.slice(range.start, range.end))
+        {
             return false;
         }
         text.forget();
-        let glued = engine.is_behind_marker(text, range.start) || engine.is_before_marker(text, range.end);
+        let glued =
+            engine.is_behind_marker(text, range.start) || engine.is_before_marker(text, range.end);
         if text.is_open() {
             self.hold(range.start);
             return true;
@@ -344,18 +367,13 @@ impl Finder<'_> {
     fn token(&mut self, start: usize) {
         let text = &self.text;
         let (first, second) = (text.at(start), text.at(start + 1));
-        let behind_blank = text.before(start, 1) == b' ';
-        if !value::secret::may_begin(first, second) && !behind_blank && !value::secret::is_led(text, start) {
+        text.forget();
+        if text.before(start, 1) == b' ' && self.credentials(start) {
             return;
         }
-        text.forget();
-        if behind_blank {
-            if let Some((scheme, word)) = value::token::scheme_before(text, start) {
-                if !self.engine.is_behind_marker(text, word) {
-                    self.credentials(start, scheme);
-                }
-                return;
-            }
+        let text = &self.text;
+        if !value::secret::may_begin(first, second) && !value::secret::is_led(text, start) {
+            return;
         }
         let earliest = value::secret::earliest(text, start);
         let jwt = if first == b'e' && second == b'y' && self.engine.is_on(rule::JWT) {
@@ -367,7 +385,9 @@ impl Finder<'_> {
         let text = &self.text;
         let found = match jwt {
             Some(range) => Some((rule::JWT, range, JWT_RUN)),
-            None => value::secret::find(text, start).map(|found| (found.rule, found.range, found.class)),
+            None => {
+                value::secret::find(text, start).map(|found| (found.rule, found.range, found.class))
+            }
         };
         if text.is_open() {
             self.hold(earliest);
@@ -393,20 +413,25 @@ impl Finder<'_> {
         self.word_end.min(limit)
     }
 
-    /// The token behind `Bearer` or `Basic`.
-    fn credentials(&mut self, start: usize, scheme: Scheme) {
+    /// The token behind `Bearer` or `Basic`. False when there is none.
+    #[inline]
+    fn credentials(&mut self, start: usize) -> bool {
+        let Some((scheme, word)) = value::token::scheme_before(&self.text, start) else {
+            return false;
+        };
         let rule = if scheme == Scheme::Basic { rule::BASIC } else { rule::BEARER };
-        if !self.engine.is_on(rule) {
-            return;
+        if !self.engine.is_on(rule) || self.engine.is_behind_marker(&self.text, word) {
+            return false;
         }
-        self.text.forget();
         let found = value::token::find(&self.text, start, scheme);
         if self.text.is_open() {
             self.hold(start);
-        } else if let Some(range) = found {
-            let goes_on = range.len() >= value::token::PROOF;
-            self.run_on(rule, range, TOKEN, goes_on);
+            return true;
         }
+        let Some(range) = found else { return false };
+        let goes_on = range.len() >= value::token::PROOF;
+        self.run_on(rule, range, TOKEN, goes_on);
+        true
     }
 
     /// A proven token, which may be longer than what was read of it.
@@ -419,7 +444,8 @@ impl Finder<'_> {
             return;
         }
         if goes_on && is_free && !self.engine.is_report(rule) {
-            let value = Value { start: range.start, ending: Ending::Run(class), wrap: None, quote: None };
+            let value =
+                Value { start: range.start, ending: Ending::Run(class), wrap: None, quote: None };
             if self.has_to_wait(rule, &value) {
                 return;
             }
@@ -460,7 +486,13 @@ impl Finder<'_> {
 
     /// Begins a region whose end is not known.
     fn open_region(&mut self, start: usize) -> usize {
-        self.push(Span { start, end: usize::MAX, rule: rule::COOKIE, wrap: None, role: Role::Region });
+        self.push(Span {
+            start,
+            end: usize::MAX,
+            rule: rule::COOKIE,
+            wrap: None,
+            role: Role::Region,
+        });
         self.found.spans.len() - 1
     }
 
@@ -530,7 +562,13 @@ impl Finder<'_> {
                         Part::End(end) => (Mode::Open, end, end),
                     };
                     if end > start {
-                        self.push(Span { start, end, rule: rule::PRIVATE_KEY, wrap: None, role: Role::Named });
+                        self.push(Span {
+                            start,
+                            end,
+                            rule: rule::PRIVATE_KEY,
+                            wrap: None,
+                            role: Role::Named,
+                        });
                     }
                     self.state.mode = mode;
                     at = end;
@@ -579,7 +617,8 @@ impl Finder<'_> {
     fn pair(&mut self, name: &Name, sign: usize) {
         self.text.forget();
         let engine = self.engine;
-        let ours = engine.is_own_token(&self.text, sign) || engine.is_own_marker(self.text.slice(name.start, name.end));
+        let ours = engine.is_own_token(&self.text, sign)
+            || engine.is_own_marker(self.text.slice(name.start, name.end));
         if ours || engine.is_behind_marker(&self.text, name.start) {
             return;
         }
@@ -629,8 +668,12 @@ impl Finder<'_> {
         let seen = text.slice(value.start, end);
         let passes = (progress.ended && self.engine.is_placeholder(name, seen)) || seen.is_empty();
         let free = name.quote.is_none() && value.quote.is_none() && !name.in_query;
-        let scheme = name.family == Family::Authorization && text.before(value.start, 1) == b' ' && rule != rule::PASSWORD;
-        let implausible = free && !scheme && !pair::is_plausible(text, name, sign, value.start, end.min(value.start + NEAR));
+        let scheme = name.family == Family::Authorization
+            && text.before(value.start, 1) == b' '
+            && rule != rule::PASSWORD;
+        let implausible = free
+            && !scheme
+            && !pair::is_plausible(text, name, sign, value.start, end.min(value.start + NEAR));
         if text.is_open() {
             self.hold(self.earliest_of_pair(name, sign));
             return;
@@ -681,7 +724,9 @@ impl Finder<'_> {
             Family::Authorization => {
                 if self.text.ends_with_word(start, b"basic ") {
                     rule::BASIC
-                } else if self.text.before(start, 1) == b' ' && self.text.ends_with_word(start, b"bearer ") {
+                } else if self.text.before(start, 1) == b' '
+                    && self.text.ends_with_word(start, b"bearer ")
+                {
                     rule::BEARER
                 } else {
                     rule::PASSWORD
@@ -703,4 +748,3 @@ impl Finder<'_> {
 
 /// Letters, digits, `-`, `_`, and points between them.
 const JWT_RUN: u16 = TOKEN | WORD;
-

@@ -5,6 +5,7 @@ mod bytes;
 mod candidate;
 mod ending;
 mod engine;
+mod field;
 mod find;
 mod names;
 mod pair;
@@ -20,6 +21,7 @@ mod text;
 mod value;
 
 pub use engine::{Counts, Engine, Scratch};
+pub use field::Field;
 pub use place::Kind;
-pub use stream::{Answer, Splice, Stream};
 pub use rules::{Action, ConfigError, Rules, SCHEMA};
+pub use stream::{Answer, Splice, Stream};

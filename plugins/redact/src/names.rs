@@ -108,21 +108,64 @@ const EXACT: &[&str] = &[
 
 /// Words in front of which a rule still ends a name.
 const TRAILERS: &[&str] = &[
-    "hash", "hashed", "digest", "confirm", "confirmation", "repeat", "again", "verify", "new", "old",
-    "current", "plain", "plaintext", "encrypted", "value", "text", "input", "field", "b64", "base64",
-    "string", "md5", "sha1", "sha256", "bcrypt", "salt", "raw",
+    "hash",
+    "hashed",
+    "digest",
+    "confirm",
+    "confirmation",
+    "repeat",
+    "again",
+    "verify",
+    "new",
+    "old",
+    "current",
+    "plain",
+    "plaintext",
+    "encrypted",
+    "value",
+    "text",
+    "input",
+    "field",
+    "b64",
+    "base64",
+    "string",
+    "md5",
+    "sha1",
+    "sha256",
+    "bcrypt",
+    "salt",
+    "raw",
 ];
 
 /// Ends of a single word that no other word has, so that no border is needed before them.
 const GLUED: &[&str] = &[
-    "password", "passwd", "passphrase", "token", "secret", "apikey", "accesskey", "secretkey",
-    "privatekey", "sessionid", "sessid", "credentials",
+    "password",
+    "passwd",
+    "passphrase",
+    "token",
+    "secret",
+    "apikey",
+    "accesskey",
+    "secretkey",
+    "privatekey",
+    "sessionid",
+    "sessid",
+    "credentials",
 ];
 
 /// Names that end like a rule and are none: marks for paging, and what parsers complain about.
 const HARMLESS: &[&str] = &[
-    "page_token", "next_token", "previous_token", "continuation_token", "cursor_token", "sync_token",
-    "pagination_token", "cancellation_token", "unexpected_token", "invalid_token", "unknown_token",
+    "page_token",
+    "next_token",
+    "previous_token",
+    "continuation_token",
+    "cursor_token",
+    "sync_token",
+    "pagination_token",
+    "cancellation_token",
+    "unexpected_token",
+    "invalid_token",
+    "unknown_token",
     "expected_token",
 ];
 
@@ -134,6 +177,8 @@ pub(crate) struct Names {
     /// Sorted by the joined words.
     entries: Vec<Entry>,
     harmless: Vec<Box<[u8]>>,
+    /// One bit for each two bytes that a name may end with to be worth a look.
+    pairs: Box<[u64; 1024]>,
     /// Indexed by the last two bytes, see [`bucket`]: where in `endings` to look, and how many.
     buckets: Box<[(u16, u16); 1024]>,
     endings: Vec<Ending>,
@@ -176,7 +221,23 @@ impl Names {
         entries.dedup_by(|a, b| a.words == b.words);
         harmless.sort();
         let (buckets, endings) = prefilter(&entries);
-        Names { entries, harmless, buckets, endings }
+        let mut pairs = Box::new([0u64; 1024]);
+        for pair in 0..=u16::MAX {
+            let [before, last] = pair.to_be_bytes();
+            // What stands before a digit is looked at more closely.
+            let digit = last.is_ascii_digit() && before.is_ascii_alphanumeric();
+            if digit || buckets[bucket(u64::from(last) << 56 | u64::from(before) << 48)].1 > 0 {
+                pairs[usize::from(pair >> 6)] |= 1 << (pair & 63);
+            }
+        }
+        Names { entries, harmless, pairs, buckets, endings }
+    }
+
+    /// Whether a name that ends with these two bytes may be a hit. False for most names.
+    #[inline(always)]
+    pub(crate) fn may_end_with(&self, before: u8, last: u8) -> bool {
+        let pair = u16::from_be_bytes([before, last]);
+        self.pairs[usize::from(pair >> 6)] >> (pair & 63) & 1 == 1
     }
 
     /// Whether a name whose last eight bytes are `end` (the last one highest, NUL before its
@@ -231,14 +292,18 @@ impl Names {
             }
         }
         let last = words.last();
-        let glued = GLUED.iter().find(|glued| last.len() > glued.len() && last.ends_with(glued.as_bytes()))?;
+        let glued = GLUED
+            .iter()
+            .find(|glued| last.len() > glued.len() && last.ends_with(glued.as_bytes()))?;
         let entry = self.entries.iter().find(|entry| *entry.words == *glued.as_bytes())?;
         Some(entry.family)
     }
 
     fn is_harmless(&self, words: &Words) -> bool {
         let joined = words.joined();
-        words.starts().any(|start| self.harmless.binary_search_by(|h| (**h).cmp(&joined[start..])).is_ok())
+        words
+            .starts()
+            .any(|start| self.harmless.binary_search_by(|h| (**h).cmp(&joined[start..])).is_ok())
     }
 }
 
@@ -345,34 +410,38 @@ fn bucket(end: u64) -> usize {
     ((end >> 56 & 31) << 5 | end >> 48 & 31) as usize
 }
 
+/// The ends by which names are dismissed: of the last word of each rule, and of what may follow it.
 fn prefilter(entries: &[Entry]) -> (Box<[(u16, u16); 1024]>, Vec<Ending>) {
-    let mut endings: Vec<u64> = Vec::new();
-    let mut lengths: Vec<usize> = Vec::new();
-    let last_words = entries.iter().map(|entry| {
-        let start = entry.words.iter().rposition(|&b| b == b'_').map_or(0, |border| border + 1);
-        &entry.words[start..]
-    });
-    let fixed = TRAILERS.iter().map(|t| t.as_bytes()).chain(EXACT.iter().map(|e| {
-        let start = e.bytes().rposition(|b| b == b'-').map_or(0, |border| border + 1);
-        &e.as_bytes()[start..]
-    }));
-    // `id` ends too many names. Where it ends a rule, what stands before it is asked, too.
-    let ids: &[&[u8]] = &[b"ssion_id", b"ssion-id", b"ssion.id", b"ssion id", b"essionid", b"sid"];
-    for word in last_words.chain(fixed).filter(|word| *word != b"id").chain(ids.iter().copied()) {
-        let word = &word[word.len().saturating_sub(8)..];
-        let mut bytes = [0; 8];
-        bytes[8 - word.len()..].copy_from_slice(word);
-        endings.push(u64::from_le_bytes(bytes));
-        lengths.push(word.len());
+    let mut ends: Vec<Vec<u8>> =
+        TRAILERS.iter().map(|trailer| trailer.as_bytes().to_vec()).collect();
+    ends.extend(EXACT.iter().map(|exact| exact.to_ascii_lowercase().into_bytes()));
+    for entry in entries {
+        let words: Vec<&[u8]> = entry.words.split(|&b| b == b'_').collect();
+        match words[..] {
+            // `id` ends too many names, so what stands before it is asked, too.
+            [.., before, b"id"] => {
+                ends.extend(
+                    ["_", "-", ".", " ", ""].map(|sign| [before, sign.as_bytes(), b"id"].concat()),
+                );
+            }
+            [.., last] => ends.push(last.to_vec()),
+            [] => {}
+        }
     }
-    let mut all: Vec<(usize, Ending)> = endings
-        .iter()
-        .zip(&lengths)
-        .map(|(&end, &length)| {
-            let mask = u64::MAX << (8 * (8 - length));
-            (bucket(end), Ending { mask, value: fold(end) & mask })
-        })
-        .collect();
+    let mut all: Vec<(usize, Ending)> = Vec::new();
+    for end in &ends {
+        let tail = &end[end.len().saturating_sub(8)..];
+        let mut bytes = [0; 8];
+        bytes[8 - tail.len()..].copy_from_slice(tail);
+        let mask = u64::MAX << (8 * (8 - tail.len()));
+        // Before a word of one letter anything may stand.
+        let befores = if tail.len() > 1 { bytes[6]..=bytes[6] } else { 0..=31 };
+        for before in befores {
+            bytes[6] = before;
+            let end = u64::from_le_bytes(bytes);
+            all.push((bucket(end), Ending { mask, value: fold(end) & mask }));
+        }
+    }
     all.sort_by_key(|(bucket, ending)| (*bucket, ending.mask, ending.value));
     all.dedup_by(|a, b| a.0 == b.0 && a.1.mask == b.1.mask && a.1.value == b.1.value);
     let mut buckets = Box::new([(0u16, 0u16); 1024]);
@@ -400,8 +469,14 @@ mod tests {
     fn hits(names: &Names, name: &str) -> bool {
         let found = names.find(name.as_bytes()).is_some();
         // Whoever asks leaves out what closes a bracket, and digits.
-        let stem = name.trim_end_matches("%5D").trim_end_matches(']').trim_end_matches(|c: char| c.is_ascii_digit());
-        assert!(!found || names.may_end(end(name)) || names.may_end(end(stem)), "`{name}` is dismissed too early");
+        let stem = name
+            .trim_end_matches("%5D")
+            .trim_end_matches(']')
+            .trim_end_matches(|c: char| c.is_ascii_digit());
+        assert!(
+            !found || names.may_end(end(name)) || names.may_end(end(stem)),
+            "`{name}` is dismissed too early"
+        );
         found
     }
 
@@ -409,14 +484,59 @@ mod tests {
     fn secrets_are_known_by_whole_words() {
         let names = Names::new(&[], &[]);
         for name in [
-            "password", "Password", "PASSWORD", "userPassword", "db_passwd", "pwd", "password_hash",
-            "password1", "new-password", "user[password]", "user%5Bpassword%5D", "login.pass_phrase.passphrase",
-            "token", "access_token", "accessToken", "Access-Token", "csrfmiddlewaretoken", "refreshToken",
-            "client_secret", "clientSecret", "SecretAccessKey", "aws_secret_access_key", "x-api-key", "X-Api-Key",
-            "apikey", "APIKey", "session", "session_id", "sessionId", "sessionID", "PHPSESSID", "JSESSIONID", "sid",
-            "otp", "two_factor", "mfaCode", "pin", "PIN", "cvv", "cvv2", "ssn", "credit_card_number", "cardNumber",
-            "authorization", "Proxy-Authorization", "cookie", "Set-Cookie", "credentials", "dbpassword",
-            "X-Amz-Signature", "sig", "AccountKey", "http.request.header.authorization",
+            "password",
+            "Password",
+            "PASSWORD",
+            "userPassword",
+            "db_passwd",
+            "pwd",
+            "password_hash",
+            "password1",
+            "new-password",
+            "user[password]",
+            "user%5Bpassword%5D",
+            "login.pass_phrase.passphrase",
+            "token",
+            "access_token",
+            "accessToken",
+            "Access-Token",
+            "csrfmiddlewaretoken",
+            "refreshToken",
+            "client_secret",
+            "clientSecret",
+            "SecretAccessKey",
+            "aws_secret_access_key",
+            "x-api-key",
+            "X-Api-Key",
+            "apikey",
+            "APIKey",
+            "session",
+            "session_id",
+            "sessionId",
+            "sessionID",
+            "PHPSESSID",
+            "JSESSIONID",
+            "sid",
+            "otp",
+            "two_factor",
+            "mfaCode",
+            "pin",
+            "PIN",
+            "cvv",
+            "cvv2",
+            "ssn",
+            "credit_card_number",
+            "cardNumber",
+            "authorization",
+            "Proxy-Authorization",
+            "cookie",
+            "Set-Cookie",
+            "credentials",
+            "dbpassword",
+            "X-Amz-Signature",
+            "sig",
+            "AccountKey",
+            "http.request.header.authorization",
         ] {
             assert!(hits(&names, name), "`{name}` should hit");
         }
@@ -426,11 +546,48 @@ mod tests {
     fn names_that_only_look_like_secrets_pass() {
         let names = Names::new(&[], &[]);
         for name in [
-            "tokens_used", "token_count", "token_type", "max_tokens", "author", "authenticated", "postcode", "compass",
-            "passenger", "secretary", "key", "public_key", "primary_key", "trace_id", "span_id", "user_id", "request_id",
-            "path", "status", "mapping", "spinning", "company", "pin_code_area", "shipping", "kingpin_x", "user_pin_x",
-            "next_page_token", "signature", "SIG", "password_changed_at", "session_count", "hash", "value", "text",
-            "version", "number", "", "_", "2", "id", "authorization_endpoint", "japan",
+            "tokens_used",
+            "token_count",
+            "token_type",
+            "max_tokens",
+            "author",
+            "authenticated",
+            "postcode",
+            "compass",
+            "passenger",
+            "secretary",
+            "key",
+            "public_key",
+            "primary_key",
+            "trace_id",
+            "span_id",
+            "user_id",
+            "request_id",
+            "path",
+            "status",
+            "mapping",
+            "spinning",
+            "company",
+            "pin_code_area",
+            "shipping",
+            "kingpin_x",
+            "user_pin_x",
+            "next_page_token",
+            "signature",
+            "SIG",
+            "password_changed_at",
+            "session_count",
+            "hash",
+            "value",
+            "text",
+            "version",
+            "number",
+            "",
+            "_",
+            "2",
+            "id",
+            "authorization_endpoint",
+            "japan",
         ] {
             assert!(!hits(&names, name), "`{name}` should pass");
         }
@@ -438,7 +595,11 @@ mod tests {
 
     #[test]
     fn names_can_be_added_and_taken_away() {
-        let names = Names::new(&["kode_rahasia".into(), "*_badge".into()], &["session".into(), "id_token".into()]);
+        let with = ["kode_rahasia", "*_badge", "staff_id", "x"].map(String::from);
+        let names = Names::new(&with, &["session".into(), "id_token".into()]);
+        for name in ["staff_id", "staffId", "STAFF-ID", "x", "point.x"] {
+            assert!(hits(&names, name), "`{name}` should hit");
+        }
         assert!(hits(&names, "kodeRahasia"));
         assert!(hits(&names, "my_kode_rahasia"));
         assert!(hits(&names, "staff_badge"));
@@ -450,8 +611,22 @@ mod tests {
     #[test]
     fn ordinary_names_of_logs_are_dismissed_early() {
         let names = Names::new(&[], &[]);
-        for name in ["level", "msg", "time", "ts", "method", "path", "duration_ms", "trace_id", "span_id", "user_id", "host"] {
-            assert!(!names.may_end(end(name)), "`{name}` is worth a look only if a rule says so");
+        for name in [
+            "level",
+            "msg",
+            "time",
+            "ts",
+            "method",
+            "path",
+            "duration_ms",
+            "trace_id",
+            "span_id",
+            "user_id",
+            "host",
+        ] {
+            let [.., before, last] = name.as_bytes() else { panic!("names are longer") };
+            let looked_at = names.may_end_with(*before, *last) && names.may_end(end(name));
+            assert!(!looked_at, "`{name}` is worth a look only if a rule says so");
         }
     }
 }

@@ -5,11 +5,11 @@
 //! name say what to expect of the value. No document is parsed, so broken and cut ones are read as
 //! well as others.
 
+use crate::bytes::{self, ALNUM, DIGIT, NAME};
 use crate::ending::{Ending, Quote};
 use crate::names::{Family, NAME_MAX, Names};
 use crate::place::Kind;
 use crate::text::Text;
-use crate::bytes::{self, NAME};
 
 /// The most blanks between a name, the sign and the value.
 const BLANKS: usize = 8;
@@ -41,23 +41,37 @@ pub(crate) struct Value {
 }
 
 /// Reads the name before the sign at `sign`, if its value is a secret.
+///
+/// Every colon and every equals sign of a text comes by here, so the two bytes that end the name
+/// decide nearly always.
 #[inline]
 pub(crate) fn name_before(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<Name> {
-    let byte = text.before(sign, 1);
-    let mut end = sign;
-    if byte == b'"' && text.at(sign) == b':' {
-        // JSON, nearly always: the bytes before the quote decide.
-        end -= 1;
-        while sign - end < 9 && text.before(end, 1) == b'\\' {
-            end -= 1;
+    if let Some(&[before2, before, last]) =
+        text.bytes().get(..sign).and_then(|before| before.last_chunk::<3>())
+    {
+        if last == b'"' && before != b'\\' {
+            // Brackets may end a name of a form, so their names are looked at.
+            if !names.may_end_with(before2, before) && before != b']' {
+                return None;
+            }
+        } else if bytes::is(last, ALNUM) {
+            let clock = bytes::is(last, DIGIT) && bytes::is(before, DIGIT) && text.at(sign) == b':';
+            if clock
+                || !(names.may_end_with(before, last) || is_encoded_bracket(before2, before, last))
+            {
+                return None;
+            }
         }
-    } else {
-        end = skip_to_name(text, sign)?;
     }
+    let end = skip_to_name(text, sign)?;
     if !may_end(text, names, end) {
         return None;
     }
     read_name(text, names, kind, sign)
+}
+
+fn is_encoded_bracket(first: u8, second: u8, third: u8) -> bool {
+    first == b'%' && second == b'5' && (third == b'D' || third == b'd')
 }
 
 /// Back over blanks, quotes and brackets to what may be the last byte of a name.
@@ -110,7 +124,9 @@ fn may_end(text: &Text<'_>, names: &Names, mut end: usize) -> bool {
 fn last_eight(text: &Text<'_>, end: usize) -> u64 {
     match text.bytes().get(..end).and_then(|before| before.last_chunk::<8>()) {
         Some(bytes) => u64::from_le_bytes(*bytes),
-        None => (1..=8).fold(0, |value, distance| value << 8 | u64::from(text.before(end, distance))),
+        None => {
+            (1..=8).fold(0, |value, distance| value << 8 | u64::from(text.before(end, distance)))
+        }
     }
 }
 
@@ -138,7 +154,10 @@ fn read_name(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<
         }
         let end = end - 1 - backslashes;
         let mut start = end;
-        while start > 0 && end - start < NAME_MAX && is_in_quoted_name(text.before(start, 1), sign_byte) {
+        while start > 0
+            && end - start < NAME_MAX
+            && is_in_quoted_name(text.before(start, 1), sign_byte)
+        {
             start -= 1;
         }
         let family = names.find(text.slice(start, end))?;
@@ -154,7 +173,10 @@ fn read_name(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<
         return None;
     }
     // `/token:10` is a place in a file.
-    if text.at(sign) == b':' && matches!(border, b'/' | b'\\' | b'@') && start == bare_start(text, end) {
+    if text.at(sign) == b':'
+        && matches!(border, b'/' | b'\\' | b'@')
+        && start == bare_start(text, end)
+    {
         return None;
     }
     let family = names.find(text.slice(start, end)).or_else(|| {
@@ -199,7 +221,8 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
     }
     let begin = start;
     // `password= user=x`: a sign without a blank before it has none before its value.
-    let tight = text.at(sign) == b'=' && start == sign + 1 && name.quote.is_none() && name.end == sign;
+    let tight =
+        text.at(sign) == b'=' && start == sign + 1 && name.quote.is_none() && name.end == sign;
     let most = match kind {
         _ if tight => 0,
         Kind::Json => SPACE,
@@ -213,7 +236,9 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
         }
         start += 1;
     }
-    if text.at(sign) == b':' && text.at(start) == b':' || text.at(start) == b'/' && text.at(start + 1) == b'/' {
+    if text.at(sign) == b':' && text.at(start) == b':'
+        || text.at(start) == b'/' && text.at(start + 1) == b'/'
+    {
         return None;
     }
     let mut backslashes = 0;
@@ -230,10 +255,26 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
             // A quote before something that separates closes a string around the pair.
             None => !matches!(
                 text.at(inside),
-                b',' | b'}' | b']' | b')' | b'>' | b':' | b';' | b' ' | b'\n' | b'\r' | b'\t' | b'\\' | 0
+                b',' | b'}'
+                    | b']'
+                    | b')'
+                    | b'>'
+                    | b':'
+                    | b';'
+                    | b' '
+                    | b'\n'
+                    | b'\r'
+                    | b'\t'
+                    | b'\\'
+                    | 0
             ),
         };
-        return opens.then_some(Value { start: inside, ending: Ending::quoted(quote, line), wrap: None, quote: Some(quote) });
+        return opens.then_some(Value {
+            start: inside,
+            ending: Ending::quoted(quote, line),
+            wrap: None,
+            quote: Some(quote),
+        });
     }
     match name.quote {
         Some(quote) if first == b'{' || first == b'[' => {
@@ -246,7 +287,9 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
             Some(Value { start, ending: Ending::Scalar, wrap: Some(quote), quote: None })
         }
         _ => {
-            let empty = is_separator(first) || first == b' ' || (start > begin && is_next_pair(text, start));
+            let empty = is_separator(first)
+                || first == b' '
+                || (start > begin && is_next_pair(text, start));
             (!empty).then_some(Value { start, ending: Ending::Bare(0), wrap: None, quote: None })
         }
     }
@@ -274,28 +317,122 @@ fn is_next_pair(text: &Text<'_>, start: usize) -> bool {
 
 /// Words that stand behind a name in prose and in states, never as a secret.
 const STATES: &[&str] = &[
-    "true", "false", "null", "none", "nil", "undefined", "yes", "no", "on", "off", "ok", "error", "failed", "failure",
-    "invalid", "incorrect", "wrong", "missing", "required", "expired", "expires", "empty", "unknown", "not", "is", "was", "are",
-    "has", "have", "been", "must", "should", "cannot", "can", "the", "a", "an", "and", "or", "for", "to", "of", "in", "with",
-    "from", "at", "by", "reset", "changed", "updated", "created", "deleted", "revoked", "rejected", "accepted", "denied",
-    "mismatch", "match", "matched", "matches", "valid", "success", "successful", "successfully", "disabled", "enabled", "set",
-    "unset", "too", "does", "did", "do", "started", "ended", "closed", "opened", "active", "inactive", "refresh", "refreshed",
-    "string", "bearer", "basic", "user", "please", "use", "verified", "ready", "available", "unavailable", "loaded", "stored",
+    "true",
+    "false",
+    "null",
+    "none",
+    "nil",
+    "undefined",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "ok",
+    "error",
+    "failed",
+    "failure",
+    "invalid",
+    "incorrect",
+    "wrong",
+    "missing",
+    "required",
+    "expired",
+    "expires",
+    "empty",
+    "unknown",
+    "not",
+    "is",
+    "was",
+    "are",
+    "has",
+    "have",
+    "been",
+    "must",
+    "should",
+    "cannot",
+    "can",
+    "the",
+    "a",
+    "an",
+    "and",
+    "or",
+    "for",
+    "to",
+    "of",
+    "in",
+    "with",
+    "from",
+    "at",
+    "by",
+    "reset",
+    "changed",
+    "updated",
+    "created",
+    "deleted",
+    "revoked",
+    "rejected",
+    "accepted",
+    "denied",
+    "mismatch",
+    "match",
+    "matched",
+    "matches",
+    "valid",
+    "success",
+    "successful",
+    "successfully",
+    "disabled",
+    "enabled",
+    "set",
+    "unset",
+    "too",
+    "does",
+    "did",
+    "do",
+    "started",
+    "ended",
+    "closed",
+    "opened",
+    "active",
+    "inactive",
+    "refresh",
+    "refreshed",
+    "string",
+    "bearer",
+    "basic",
+    "user",
+    "please",
+    "use",
+    "verified",
+    "ready",
+    "available",
+    "unavailable",
+    "loaded",
+    "stored",
 ];
 
 /// Whether a value without quotes behind a name in free text may be a secret. `value` is its
 /// beginning, `followed` what stands behind it.
-pub(crate) fn is_plausible(text: &Text<'_>, name: &Name, sign: usize, start: usize, end: usize) -> bool {
+pub(crate) fn is_plausible(
+    text: &Text<'_>,
+    name: &Name,
+    sign: usize,
+    start: usize,
+    end: usize,
+) -> bool {
     let value = text.slice(start, end);
     let written = text.slice(name.start, name.end);
-    let letters = value.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b':' | b'!' | b'?' | b'-'));
+    let letters = value
+        .iter()
+        .all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b':' | b'!' | b'?' | b'-'));
     let stem = value.iter().rposition(|b| b.is_ascii_alphanumeric()).map_or(0, |last| last + 1);
     let state = STATES.iter().any(|word| value[..stem].eq_ignore_ascii_case(word.as_bytes()));
     if state || stem == 0 {
         return false;
     }
     // The working directory of a shell.
-    let path = matches!(value[0], b'/' | b'~' | b'.') || (value.len() > 2 && value[1] == b':' && value[2] == b'\\');
+    let path = matches!(value[0], b'/' | b'~' | b'.')
+        || (value.len() > 2 && value[1] == b':' && value[2] == b'\\');
     if path && written.len() <= 6 && written.to_ascii_lowercase().ends_with(b"pwd") {
         return false;
     }
@@ -303,7 +440,8 @@ pub(crate) fn is_plausible(text: &Text<'_>, name: &Name, sign: usize, start: usi
     let weak = !matches!(name.family, Family::Secret { weak: false } | Family::Signature);
     let digit = value.iter().any(u8::is_ascii_digit);
     if weak {
-        let mixed = value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
+        let mixed =
+            value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
         let long = value.len() >= 12 && (mixed || !letters);
         return if colon { (digit && value.len() >= 3) || long } else { digit || value.len() >= 8 };
     }
@@ -328,10 +466,29 @@ fn is_prose(text: &Text<'_>, end: usize) -> bool {
 /// Behind the scheme and its blank, where the value of an `authorization` begins with one.
 pub(crate) fn behind_scheme(text: &Text<'_>, start: usize) -> Option<usize> {
     const SCHEMES: &[&str] = &[
-        "bearer", "basic", "token", "digest", "negotiate", "ntlm", "apikey", "api-key", "hmac", "dpop", "hoba", "mutual",
-        "aws4-hmac-sha256", "key", "jwt", "oauth", "scram-sha-256", "vapid", "sharedkey",
+        "bearer",
+        "basic",
+        "token",
+        "digest",
+        "negotiate",
+        "ntlm",
+        "apikey",
+        "api-key",
+        "hmac",
+        "dpop",
+        "hoba",
+        "mutual",
+        "aws4-hmac-sha256",
+        "key",
+        "jwt",
+        "oauth",
+        "scram-sha-256",
+        "vapid",
+        "sharedkey",
     ];
-    let scheme = SCHEMES.iter().find(|scheme| text.has_word(start, scheme.as_bytes()) && text.at(start + scheme.len()) == b' ')?;
+    let scheme = SCHEMES.iter().find(|scheme| {
+        text.has_word(start, scheme.as_bytes()) && text.at(start + scheme.len()) == b' '
+    })?;
     let mut behind = start + scheme.len();
     while behind < start + scheme.len() + BLANKS && text.at(behind) == b' ' {
         behind += 1;

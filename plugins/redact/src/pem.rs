@@ -48,7 +48,11 @@ fn border(text: &Text<'_>, start: usize, opening: &[u8]) -> Option<usize> {
     }
     let label = start + opening.len();
     let mut end = label;
-    while end < label + LABEL_MAX && (text.at(end).is_ascii_uppercase() || text.at(end).is_ascii_digit() || text.at(end) == b' ') {
+    while end < label + LABEL_MAX
+        && (text.at(end).is_ascii_uppercase()
+            || text.at(end).is_ascii_digit()
+            || text.at(end) == b' ')
+    {
         end += 1;
     }
     let written = text.slice(label, end);
@@ -112,7 +116,8 @@ pub(crate) fn next(text: &Text<'_>, pem: Pem, at: usize) -> Part {
 
 fn is_before_end(text: &Text<'_>, end: usize) -> bool {
     let mut at = end;
-    while at < end + 16 && matches!(text.at(at), b'\n' | b'\r' | b' ' | b'\t' | b'\\' | b'n' | b'r') {
+    while at < end + 16 && matches!(text.at(at), b'\n' | b'\r' | b' ' | b'\t' | b'\\' | b'n' | b'r')
+    {
         at += 1;
     }
     b"-----END".iter().enumerate().all(|(index, &byte)| text.at(at + index) == byte)
@@ -125,8 +130,14 @@ mod tests {
     fn key(kind: &str, line_end: &str) -> String {
         let dashes = "-".repeat(5);
         let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
-        [format!("{dashes}BEGIN {kind}{dashes}"), line.into(), line.into(), "abc=".into(), format!("{dashes}END {kind}{dashes}")]
-            .join(line_end)
+        [
+            format!("{dashes}BEGIN {kind}{dashes}"),
+            line.into(),
+            line.into(),
+            "abc=".into(),
+            format!("{dashes}END {kind}{dashes}"),
+        ]
+        .join(line_end)
     }
 
     fn parts(input: &str) -> Option<usize> {

@@ -21,8 +21,14 @@ impl Kind {
         match (top, sub) {
             ("application", "x-www-form-urlencoded") => Some(Kind::Form),
             (_, sub) if sub == "json" || sub.ends_with("+json") => Some(Kind::Json),
-            ("application", "graphql" | "javascript" | "ecmascript" | "xml" | "yaml" | "x-yaml" | "toml") => Some(Kind::Text),
-            ("application", "x-ndjson" | "ndjson" | "jsonl" | "x-jsonlines" | "json-seq" | "jsonlines") => Some(Kind::Json),
+            (
+                "application",
+                "graphql" | "javascript" | "ecmascript" | "xml" | "yaml" | "x-yaml" | "toml",
+            ) => Some(Kind::Text),
+            (
+                "application",
+                "x-ndjson" | "ndjson" | "jsonl" | "x-jsonlines" | "json-seq" | "jsonlines",
+            ) => Some(Kind::Json),
             ("text", _) => Some(Kind::Text),
             (_, sub) if sub.ends_with("+xml") => Some(Kind::Text),
             _ => None,

@@ -8,8 +8,20 @@ use crate::rule::RULES;
 pub(crate) const MAX: usize = 64;
 
 const WORDS: &[&str] = &[
-    "null", "nil", "none", "undefined", "redacted", "filtered", "masked", "hidden", "changeme", "removed",
-    "your-password", "your_password", "...", "…",
+    "null",
+    "nil",
+    "none",
+    "undefined",
+    "redacted",
+    "filtered",
+    "masked",
+    "hidden",
+    "changeme",
+    "removed",
+    "your-password",
+    "your_password",
+    "...",
+    "…",
 ];
 
 /// Whether a whole value is a placeholder. `json` says that a bare word of JSON stays what it is.
@@ -32,15 +44,20 @@ pub(crate) fn is_marker(value: &[u8], marker: &[u8]) -> bool {
 }
 
 /// Whether a value begins with one of our markers or masks, and goes on with a sign.
-pub(crate) fn begins_as_ours<'a>(value: &[u8], markers: impl Iterator<Item = &'a [u8]>) -> bool {
+pub(crate) fn begins_as_ours<'a>(
+    value: &[u8],
+    mut markers: impl Iterator<Item = &'a [u8]>,
+) -> bool {
     let ends = |rest: &[u8]| rest.first().is_none_or(|b| !b.is_ascii_alphanumeric());
     let stars = value.iter().take_while(|&&b| b == b'*').count();
     let shown = value[stars..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
     if stars == 10 && (shown == 0 || shown == 4) {
         return true;
     }
-    let mut all = RULES.iter().map(|rule| rule.marker.as_bytes()).chain(markers);
-    all.any(|marker| behind_marker(value, marker).is_some_and(ends))
+    let is_one = |marker: &[u8]| behind_marker(value, marker).is_some_and(ends);
+    // All that ship begin with a bracket, but one with its own first letter.
+    let shipped = matches!(value.first(), Some(b'[' | b'%' | b'R'));
+    (shipped && RULES.iter().any(|rule| is_one(rule.marker.as_bytes()))) || markers.any(is_one)
 }
 
 /// What stands behind a marker at the beginning of a value.
@@ -71,8 +88,14 @@ fn is_mask(value: &[u8]) -> bool {
         return true;
     }
     let same = |sign: u8| value.len() >= 3 && value.iter().all(|b| b.eq_ignore_ascii_case(&sign));
-    same(b'x') || same(b'.') || same(b'-') || same(b'_') || same(b'#') || same(b'?')
-        || std::str::from_utf8(value).is_ok_and(|text| text.chars().all(|c| matches!(c, '•' | '●' | '…')))
+    same(b'x')
+        || same(b'.')
+        || same(b'-')
+        || same(b'_')
+        || same(b'#')
+        || same(b'?')
+        || std::str::from_utf8(value)
+            .is_ok_and(|text| text.chars().all(|c| matches!(c, '•' | '●' | '…')))
 }
 
 /// `${VAR}`, `{{var}}`, `<your token>`, `%(name)s`, `%s`, `$VAR`, `[Filtered]`.
@@ -80,7 +103,9 @@ fn is_wrapped(value: &[u8]) -> bool {
     let wrapped = |open: &[u8], close: &[u8]| {
         value.len() > open.len() + close.len() && value.starts_with(open) && value.ends_with(close)
     };
-    let words = |inner: &[u8]| inner.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b' ' | b'_' | b'-'));
+    let words = |inner: &[u8]| {
+        inner.iter().all(|b| b.is_ascii_alphabetic() || matches!(b, b' ' | b'_' | b'-'))
+    };
     wrapped(b"${", b"}")
         || wrapped(b"$(", b")")
         || wrapped(b"{{", b"}}")
@@ -88,7 +113,9 @@ fn is_wrapped(value: &[u8]) -> bool {
         || wrapped(b"%(", b")s")
         || (wrapped(b"%", b"%") && words(&value[1..value.len() - 1]))
         || matches!(value, b"%s" | b"%v" | b"%d" | b"%r" | b"{}" | b"[]" | b"{{" | b"?")
-        || (value[0] == b'$' && value.len() > 3 && value[1..].iter().all(|b| b.is_ascii_uppercase() || *b == b'_'))
+        || (value[0] == b'$'
+            && value.len() > 3
+            && value[1..].iter().all(|b| b.is_ascii_uppercase() || *b == b'_'))
         || (wrapped(b"[", b"]") && is_known_filter(&value[1..value.len() - 1]))
 }
 
@@ -106,18 +133,42 @@ mod tests {
     #[test]
     fn masks_variables_and_markers_are_placeholders() {
         for value in [
-            "", "****", "%2A%2A%2a", "xxxxxxxx", "${API_KEY}", "{{ token }}", "<your token here>", "null", "None",
-            "REDACTED", "[Filtered]", "**********1111", "changeme", "$PASSWORD", "%s", "AKIAIOSFODNN7EXAMPLE", "••••",
+            "",
+            "****",
+            "%2A%2A%2a",
+            "xxxxxxxx",
+            "${API_KEY}",
+            "{{ token }}",
+            "<your token here>",
+            "null",
+            "None",
+            "REDACTED",
+            "[Filtered]",
+            "**********1111",
+            "changeme",
+            "$PASSWORD",
+            "%s",
+            "AKIAIOSFODNN7EXAMPLE",
+            "••••",
         ] {
             assert!(is_placeholder(value.as_bytes()), "`{value}`");
         }
-        for value in ["[redacted]", "%5Bredacted%5D", "[secret/github]", "**********", "**********1111", "[redacted]/x"] {
+        for value in [
+            "[redacted]",
+            "%5Bredacted%5D",
+            "[secret/github]",
+            "**********",
+            "**********1111",
+            "[redacted]/x",
+        ] {
             assert!(begins_as_ours(value.as_bytes(), std::iter::empty()), "`{value}`");
         }
         for value in ["[redacted]x", "***", "***********x", "[other]"] {
             assert!(!begins_as_ours(value.as_bytes(), std::iter::empty()), "`{value}`");
         }
-        for value in ["hunter2", "x", "[abc]", "true", "$ecret", "a****", "***1234567", "<a", "4111"] {
+        for value in
+            ["hunter2", "x", "[abc]", "true", "$ecret", "a****", "***1234567", "<a", "4111"]
+        {
             assert!(!is_placeholder(value.as_bytes()), "`{value}`");
         }
     }

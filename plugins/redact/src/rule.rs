@@ -46,12 +46,30 @@ const fn closed(name: &'static str, marker: &'static str) -> Rule {
 /// All rules that ship, in the order in which they win over each other.
 pub(crate) const RULES: &[Rule] = &[
     closed("email", "[email]"),
-    Rule { name: "card", marker: "[card]", default: Default::Last4, may_show_end: true, may_truncate: false },
+    Rule {
+        name: "card",
+        marker: "[card]",
+        default: Default::Last4,
+        may_show_end: true,
+        may_truncate: false,
+    },
     value("iban", "[iban]"),
     value("us-ssn", "[ssn]"),
     value("phone", "[phone]"),
-    Rule { name: "ip", marker: "[ip]", default: Default::Truncate, may_show_end: true, may_truncate: true },
-    Rule { name: "mac", marker: "[mac]", default: Default::Truncate, may_show_end: true, may_truncate: true },
+    Rule {
+        name: "ip",
+        marker: "[ip]",
+        default: Default::Truncate,
+        may_show_end: true,
+        may_truncate: true,
+    },
+    Rule {
+        name: "mac",
+        marker: "[mac]",
+        default: Default::Truncate,
+        may_show_end: true,
+        may_truncate: true,
+    },
     value("jwt", "[jwt]"),
     value("bearer", "[redacted]"),
     value("basic", "[redacted]"),

@@ -39,6 +39,32 @@ pub struct Rules {
     pub(crate) names: Names,
     pub(crate) allow: Allow,
     pub(crate) key: Option<Key>,
+    /// What follows from the actions, so that nobody has to look through them.
+    pub(crate) traits: Traits,
+}
+
+/// What the actions of a set of rules have in common.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Traits {
+    /// Texts that are written in place of values.
+    pub(crate) texts: Vec<String>,
+    /// Whether any rule writes tokens.
+    pub(crate) hashes: bool,
+}
+
+impl Traits {
+    pub(crate) fn of(actions: &[Action]) -> Traits {
+        let mut texts: Vec<String> = actions
+            .iter()
+            .filter_map(|action| match action {
+                Action::Replace(text) => text.clone(),
+                _ => None,
+            })
+            .collect();
+        texts.sort();
+        texts.dedup();
+        Traits { texts, hashes: actions.contains(&Action::Hash) }
+    }
 }
 
 impl Default for Rules {
@@ -50,6 +76,7 @@ impl Default for Rules {
             names: Names::new(&[], &[]),
             allow: Allow::default(),
             key: None,
+            traits: Traits::default(),
         }
     }
 }

@@ -111,7 +111,11 @@ mod tests {
     #[test]
     fn overlapping_values_are_one() {
         check(
-            &[span(0, 10, EMAIL, Role::Value), span(5, 20, CARD, Role::Value), span(20, 30, IBAN, Role::Value)],
+            &[
+                span(0, 10, EMAIL, Role::Value),
+                span(5, 20, CARD, Role::Value),
+                span(20, 30, IBAN, Role::Value),
+            ],
             &[(0, 20, EMAIL), (20, 30, IBAN)],
         );
         check(&[span(0, 10, CARD, Role::Value), span(0, 20, IBAN, Role::Value)], &[(0, 20, IBAN)]);
@@ -119,15 +123,28 @@ mod tests {
 
     #[test]
     fn names_win() {
-        check(&[span(6, 10, PASSWORD, Role::Named), span(6, 30, IBAN, Role::Value)], &[(6, 30, PASSWORD)]);
-        check(&[span(0, 10, EMAIL, Role::Value), span(6, 30, PASSWORD, Role::Named)], &[(0, 30, PASSWORD)]);
-        check(&[span(0, 100, PASSWORD, Role::Named), span(90, 120, EMAIL, Role::Value)], &[(0, 100, PASSWORD)]);
+        check(
+            &[span(6, 10, PASSWORD, Role::Named), span(6, 30, IBAN, Role::Value)],
+            &[(6, 30, PASSWORD)],
+        );
+        check(
+            &[span(0, 10, EMAIL, Role::Value), span(6, 30, PASSWORD, Role::Named)],
+            &[(0, 30, PASSWORD)],
+        );
+        check(
+            &[span(0, 100, PASSWORD, Role::Named), span(90, 120, EMAIL, Role::Value)],
+            &[(0, 100, PASSWORD)],
+        );
     }
 
     #[test]
     fn lists_void_the_values_in_them() {
         check(
-            &[span(0, 50, PASSWORD, Role::Region), span(3, 9, PASSWORD, Role::Named), span(20, 60, EMAIL, Role::Value)],
+            &[
+                span(0, 50, PASSWORD, Role::Region),
+                span(3, 9, PASSWORD, Role::Named),
+                span(20, 60, EMAIL, Role::Value),
+            ],
             &[(0, 50, PASSWORD), (3, 9, PASSWORD)],
         );
     }

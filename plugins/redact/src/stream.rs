@@ -60,7 +60,13 @@ impl Stream {
 
     /// Takes the next piece. `last` says that none follows; then nothing is kept back, and the
     /// stream is at a beginning again.
-    pub fn push(&mut self, engine: &Engine, chunk: &[u8], last: bool, scratch: &mut Scratch) -> Answer {
+    pub fn push(
+        &mut self,
+        engine: &Engine,
+        chunk: &[u8],
+        last: bool,
+        scratch: &mut Scratch,
+    ) -> Answer {
         let from = self.state.settled;
         let held = self.held();
         self.buffer.extend_from_slice(chunk);
@@ -108,6 +114,101 @@ impl Stream {
 fn splices(scratch: &Scratch, from: usize) -> Vec<Splice> {
     scratch
         .edits()
-        .map(|(range, bytes)| Splice { at: range.start - from, len: range.len(), bytes: bytes.to_vec() })
+        .map(|(range, bytes)| Splice {
+            at: range.start - from,
+            len: range.len(),
+            bytes: bytes.to_vec(),
+        })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Rules;
+
+    fn engine() -> Engine {
+        Engine::new(Rules::default())
+    }
+
+    #[test]
+    fn clean_pieces_pass_and_single_hits_are_spliced() {
+        let (engine, mut scratch) = (engine(), Scratch::default());
+        let mut stream = Stream::new(Kind::Json);
+        assert_eq!(stream.push(&engine, b"{\"a\":\"b\"}\n", false, &mut scratch), Answer::Pass);
+        let splice = Splice { at: 6, len: 16, bytes: b"[email]".to_vec() };
+        let chunk = b"{\"a\":\"jane@example.com\"}\n";
+        assert_eq!(stream.push(&engine, chunk, false, &mut scratch), Answer::Splice(vec![splice]));
+        assert_eq!(
+            stream.push(&engine, b"{\"a\":\"jane@exa", false, &mut scratch),
+            Answer::Replace(b"{\"a\":\"".to_vec())
+        );
+        assert_eq!(stream.held(), 8);
+        assert_eq!(
+            stream.push(&engine, b"mple.com\"}", true, &mut scratch),
+            Answer::Replace(b"[email]\"}".to_vec())
+        );
+        assert_eq!(stream.held(), 0);
+        assert_eq!(scratch.counts().iter().collect::<Vec<_>>(), [("email", 2)]);
+    }
+
+    #[test]
+    fn long_secrets_cost_nothing_to_keep() {
+        let (engine, mut scratch) = (engine(), Scratch::default());
+        let mut stream = Stream::new(Kind::Json);
+        stream.push(&engine, b"{\"password\":\"", false, &mut scratch);
+        let mut out = Vec::new();
+        for _ in 0..100 {
+            match stream.push(&engine, &[b'x'; 1000], false, &mut scratch) {
+                Answer::Replace(bytes) => out.extend(bytes),
+                Answer::Splice(splices) => {
+                    out.extend(splices.into_iter().flat_map(|splice| splice.bytes))
+                }
+                Answer::Pass => panic!("a secret never passes"),
+            }
+            assert_eq!(stream.held(), 0, "what is swallowed is not kept");
+        }
+        assert_eq!(stream.push(&engine, b"\"}", true, &mut scratch), Answer::Pass);
+        assert_eq!(out, b"\"[redacted]");
+    }
+
+    #[test]
+    fn blocks_keep_their_records_apart() {
+        let (engine, mut scratch) = (engine(), Scratch::default());
+        let mut stream = Stream::new(Kind::Text);
+        let block = b"a password=\"x\nb jane@example.com\nc {\"token\":[1,\nd";
+        let splices = stream.block(&engine, block, &mut scratch);
+        assert!(
+            splices.iter().all(|splice| !block[splice.at..splice.at + splice.len].contains(&b'\n'))
+        );
+        let mut out = Vec::new();
+        scratch.apply(block, &mut out);
+        assert_eq!(out, b"a password=\"[redacted]\nb [email]\nc {\"token\":\"[redacted]\"\nd");
+    }
+
+    #[test]
+    fn a_private_key_may_go_over_blocks() {
+        let (engine, mut scratch) = (engine(), Scratch::default());
+        let mut stream = Stream::new(Kind::Text);
+        let line = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+        let dashes = "-----";
+        let blocks = [
+            (
+                format!("start\n{dashes}BEGIN RSA PRIVATE KEY{dashes}\n{line}"),
+                "start\n[private-key]\n[private-key]",
+            ),
+            (format!("{line}\n{line}"), "[private-key]\n[private-key]"),
+            (
+                format!("ab==\n{dashes}END RSA PRIVATE KEY{dashes}\nnext {line}"),
+                "[private-key]\n[private-key]\nnext ",
+            ),
+            (line.into(), line),
+        ];
+        for (block, expected) in blocks {
+            stream.block(&engine, block.as_bytes(), &mut scratch);
+            let mut out = Vec::new();
+            scratch.apply(block.as_bytes(), &mut out);
+            assert!(out.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&out));
+        }
+    }
 }

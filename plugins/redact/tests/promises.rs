@@ -18,7 +18,8 @@ fn engine(config: &Value) -> Engine {
 
 /// The default rules, and every action on all rules that can have it.
 fn engines() -> Vec<(&'static str, Engine)> {
-    let all = |action: &str| engine(&json!({"actions": {"default": action}, "key": "0123456789abcdef"}));
+    let all =
+        |action: &str| engine(&json!({"actions": {"default": action}, "key": "0123456789abcdef"}));
     vec![
         ("shipped", engine(&Value::Null)),
         ("mask", all("mask")),
@@ -74,7 +75,8 @@ fn check_cuts(name: &str, engine: &Engine, kind: Kind, text: &[u8], cuts: &[usiz
             let (from, to) = (at.saturating_sub(80).min(text.len()), (at + 120).min(text.len()));
             String::from_utf8_lossy(&text[from..to]).into_owned()
         };
-        let near: Vec<usize> = cuts.iter().copied().filter(|cut| cuts.len() < 20 || cut.abs_diff(at) < 200).collect();
+        let near: Vec<usize> =
+            cuts.iter().copied().filter(|cut| cuts.len() < 20 || cut.abs_diff(at) < 200).collect();
         panic!(
             "with `{name}` as {kind:?}, cut at {near:?}, differs at {at}:\n in  {}\n got {}\n not {}",
             around(text),
@@ -108,15 +110,46 @@ fn values() -> Vec<String> {
     let pem_line = noise.text(WORD, 64);
     let jwt = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkphbmUifQ";
     let mut all: Vec<String> = [
-        "jane.doe@example.com", "o'brien+x@mail.example.co.uk", "josé@bücher.de", "jane%40example.com", "4111 1111 1111 1111",
-        "4111-1111-1111-1111", "378282246310005", "4111+1111+1111+1111", "4111\u{a0}1111\u{a0}1111\u{a0}1111", "203.0.113.77",
-        "2001:db8:85a3::8a2e:370:7334", "::ffff:10.1.2.3", "fe80::1%eth0", "DE89 3704 0044 0532 0130 00",
-        "GB82WEST12345698765432", "078-05-1123", "ssn 536904399", "+49 (0)30 1234567", "(415) 555-0132", "tel: 0490 75 40 81",
-        "+1-903-140-4508x769", "00:1A:2B:3C:4D:5E", "0012.3456.789a", "Bearer abc123def456ghi789", "Basic YW15OnMzY3JldA==",
-        "https://amy:s3cret@example.com/a", "postgres://app:p@ss@db:5432/x", "password=hunter2", "pwd: hunter2,", "token=abc123def",
-        "Authorization: Bearer abc.def.ghi", "Authorization: Basic YW15OnMzY3JldA==", "Cookie: theme=dark; sid=abc123; lang=id",
-        "Set-Cookie: sid=abc123; Path=/; HttpOnly", "X-Api-Key: k3y", "?access_token=abc&page=2", "passwd=\"a b\"",
-        "'secret': 's3cr3t'", ":password=>\"x1\"", "X-Amz-Signature=abc123",
+        "jane.doe@example.com",
+        "o'brien+x@mail.example.co.uk",
+        "josé@bücher.de",
+        "jane%40example.com",
+        "4111 1111 1111 1111",
+        "4111-1111-1111-1111",
+        "378282246310005",
+        "4111+1111+1111+1111",
+        "4111\u{a0}1111\u{a0}1111\u{a0}1111",
+        "203.0.113.77",
+        "2001:db8:85a3::8a2e:370:7334",
+        "::ffff:10.1.2.3",
+        "fe80::1%eth0",
+        "DE89 3704 0044 0532 0130 00",
+        "GB82WEST12345698765432",
+        "078-05-1123",
+        "ssn 536904399",
+        "+49 (0)30 1234567",
+        "(415) 555-0132",
+        "tel: 0490 75 40 81",
+        "+1-903-140-4508x769",
+        "00:1A:2B:3C:4D:5E",
+        "0012.3456.789a",
+        "Bearer abc123def456ghi789",
+        "Basic YW15OnMzY3JldA==",
+        "https://amy:s3cret@example.com/a",
+        "postgres://app:p@ss@db:5432/x",
+        "password=hunter2",
+        "pwd: hunter2,",
+        "token=abc123def",
+        "Authorization: Bearer abc.def.ghi",
+        "Authorization: Basic YW15OnMzY3JldA==",
+        "Cookie: theme=dark; sid=abc123; lang=id",
+        "Set-Cookie: sid=abc123; Path=/; HttpOnly",
+        "X-Api-Key: k3y",
+        "?access_token=abc&page=2",
+        "passwd=\"a b\"",
+        "'secret': 's3cr3t'",
+        ":password=>\"x1\"",
+        "X-Amz-Signature=abc123",
     ]
     .map(String::from)
     .into();
@@ -129,7 +162,13 @@ fn values() -> Vec<String> {
     all.push(format!("pypi-{}{}", "AgEI", noise.text(WORD, 600)));
     all.push(format!("123456789:A{}{}", "A", noise.text(WORD, 33)));
     for line_end in ["\n", "\\n"] {
-        let lines = [&format!("{dashes}BEGIN RSA PRIVATE KEY{dashes}"), &*pem_line, &*pem_line, "ab12=", &format!("{dashes}END RSA PRIVATE KEY{dashes}")];
+        let lines = [
+            &format!("{dashes}BEGIN RSA PRIVATE KEY{dashes}"),
+            &*pem_line,
+            &*pem_line,
+            "ab12=",
+            &format!("{dashes}END RSA PRIVATE KEY{dashes}"),
+        ];
         all.push(lines.join(line_end));
     }
     all
@@ -149,9 +188,20 @@ fn texts() -> Vec<(Kind, String)> {
         ] {
             all.push((Kind::Text, text));
         }
-        all.push((Kind::Text, format!("{{\"level\":\"info\",\"msg\":\"a {escaped} b\",\"n\":12}}\n{{\"n\":1}}")));
-        all.push((Kind::Json, format!("{{\"user\": [\"{escaped}\", 1.0], \"password\" : \"{escaped}\",\n \"z\": null}}")));
-        all.push((Kind::Json, format!("{{\"body\":\"{{\\\"token\\\":\\\"{twice}\\\",\\\"a\\\":1}}\"}}")));
+        all.push((
+            Kind::Text,
+            format!("{{\"level\":\"info\",\"msg\":\"a {escaped} b\",\"n\":12}}\n{{\"n\":1}}"),
+        ));
+        all.push((
+            Kind::Json,
+            format!(
+                "{{\"user\": [\"{escaped}\", 1.0], \"password\" : \"{escaped}\",\n \"z\": null}}"
+            ),
+        ));
+        all.push((
+            Kind::Json,
+            format!("{{\"body\":\"{{\\\"token\\\":\\\"{twice}\\\",\\\"a\\\":1}}\"}}"),
+        ));
         all.push((Kind::Form, format!("a=1&q={encoded}&passwd={encoded}&b=%20")));
     }
     for text in [
@@ -182,15 +232,20 @@ fn texts() -> Vec<(Kind, String)> {
     let blob = Noise(3).text(WORD, 9_000);
     let digits = Noise(4).text("0123456789", 3_000);
     all.push((Kind::Json, format!("{{\"password\":\"{long}\",\"a\":\"jane@example.com\"}}")));
-    all.push((Kind::Text, format!("token={blob}; x jane@example.com {blob} {digits} {blob}@example.com ok")));
+    all.push((
+        Kind::Text,
+        format!("token={blob}; x jane@example.com {blob} {digits} {blob}@example.com ok"),
+    ));
     all
 }
 
 /// The labelled texts, if they are here.
 fn cases() -> Vec<String> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/cases/redaction/cases.jsonl");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/cases/redaction/cases.jsonl");
     let Ok(text) = std::fs::read_to_string(folder) else { return Vec::new() };
-    let text_of = |line: &str| serde_json::from_str::<Value>(line).ok()?["text"].as_str().map(String::from);
+    let text_of =
+        |line: &str| serde_json::from_str::<Value>(line).ok()?["text"].as_str().map(String::from);
     text.lines().filter_map(text_of).collect()
 }
 
@@ -238,7 +293,8 @@ fn all_texts_in_one_stream_with_any_cuts_give_the_same_output() {
     for (name, engine) in &engines() {
         for kind in [Kind::Text, Kind::Json, Kind::Form] {
             let mut text = String::new();
-            for (_, one) in texts().into_iter().filter(|(of, one)| *of == kind && one.len() < 5_000) {
+            for (_, one) in texts().into_iter().filter(|(of, one)| *of == kind && one.len() < 5_000)
+            {
                 let _ = writeln!(text, "{one}");
             }
             for round in 0..8 {
@@ -306,7 +362,11 @@ fn json_stays_json() {
             if kind == Kind::Json && serde_json::from_str::<Value>(&text).is_ok() {
                 let out = whole(engine, kind, text.as_bytes());
                 let read = serde_json::from_slice::<Value>(&out);
-                assert!(read.is_ok(), "with `{name}`:\n in  {text}\n out {}", String::from_utf8_lossy(&out));
+                assert!(
+                    read.is_ok(),
+                    "with `{name}`:\n in  {text}\n out {}",
+                    String::from_utf8_lossy(&out)
+                );
             }
         }
     }
@@ -315,10 +375,68 @@ fn json_stays_json() {
 /// Pieces of texts in which borders and ends meet in ways nobody thinks of.
 fn fragment() -> impl Strategy<Value = String> {
     let signs = prop::sample::select(vec![
-        " ", "\n", "\"", "\\\"", "\\\\\\\"", ",", ":", "=", "&", ";", "@", ".", "-", "_", "{", "}", "[", "]", "'", "\\", "%", "+",
-        "(", ")", "*", "/", "://", "::", "-----", "\\n", "%40", "ü", "\u{a0}", "0", "00", "1", "x", "ab", "12:34", "?", "#", "|",
-        "\r\n", "\t", "<", ">", "Bearer ", "eyJ", "password", "token", "Cookie: ", "\":\"", "\":", "=\"", "null", "true", "phone ",
-        "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "com", "AKIA", "ghp_",
+        " ",
+        "\n",
+        "\"",
+        "\\\"",
+        "\\\\\\\"",
+        ",",
+        ":",
+        "=",
+        "&",
+        ";",
+        "@",
+        ".",
+        "-",
+        "_",
+        "{",
+        "}",
+        "[",
+        "]",
+        "'",
+        "\\",
+        "%",
+        "+",
+        "(",
+        ")",
+        "*",
+        "/",
+        "://",
+        "::",
+        "-----",
+        "\\n",
+        "%40",
+        "ü",
+        "\u{a0}",
+        "0",
+        "00",
+        "1",
+        "x",
+        "ab",
+        "12:34",
+        "?",
+        "#",
+        "|",
+        "\r\n",
+        "\t",
+        "<",
+        ">",
+        "Bearer ",
+        "eyJ",
+        "password",
+        "token",
+        "Cookie: ",
+        "\":\"",
+        "\":",
+        "=\"",
+        "null",
+        "true",
+        "phone ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----END PRIVATE KEY-----",
+        "com",
+        "AKIA",
+        "ghp_",
     ]);
     prop_oneof![
         3 => prop::sample::select(values()),
@@ -403,5 +521,6 @@ proptest! {
             from = range.end;
         }
         prop_assert_eq!(&out[at..], &text.as_bytes()[from..]);
+        prop_assert!(std::str::from_utf8(&out).is_ok(), "characters stay whole");
     }
 }

@@ -30,7 +30,8 @@ impl Finder<'_> {
     /// The list behind a name.
     pub(super) fn cookies(&mut self, name: &Name, value: Value, sign: usize) {
         let is_settled = value.start < self.state.settled;
-        if is_settled || !self.engine.is_on(rule::COOKIE) || matches!(value.ending, Ending::Scalar) {
+        if is_settled || !self.engine.is_on(rule::COOKIE) || matches!(value.ending, Ending::Scalar)
+        {
             return;
         }
         if matches!(value.ending, Ending::Container(_)) {
@@ -47,7 +48,9 @@ impl Finder<'_> {
             let end = bytes_end(&self.text, value.start);
             if self.text.is_open() {
                 self.hold(value.start);
-            } else if end - value.start >= 16 && crate::value::token::is_random(self.text.slice(value.start, end)) {
+            } else if end - value.start >= 16
+                && crate::value::token::is_random(self.text.slice(value.start, end))
+            {
                 self.secret(name, value, sign);
             }
             return;
@@ -56,7 +59,8 @@ impl Finder<'_> {
             self.add(rule::COOKIE, value.start..value.start + 1, None);
             return;
         }
-        let cookies = Cookies { quote: value.quote, set: name.family == Family::SetCookie, first: true };
+        let cookies =
+            Cookies { quote: value.quote, set: name.family == Family::SetCookie, first: true };
         let region = self.open_region(value.start);
         self.state.mode = Mode::Cookies(cookies);
         self.finish_region(region, value.start);
@@ -110,7 +114,13 @@ impl Finder<'_> {
             self.state.mode = if progress.ended { Mode::Cookies(next) } else { Mode::Open };
             return Ok(value + progress.taken);
         }
-        self.push(Span { start: value, end: value, rule: rule::COOKIE, wrap: None, role: Role::Named });
+        self.push(Span {
+            start: value,
+            end: value,
+            rule: rule::COOKIE,
+            wrap: None,
+            role: Role::Named,
+        });
         self.state.mode = Mode::Swallow { ending, then: Then::Cookies(next) };
         Ok(value)
     }
@@ -125,7 +135,10 @@ fn pair_end(text: &Text<'_>, start: usize) -> Option<usize> {
 fn name_end(text: &Text<'_>, start: usize) -> usize {
     let mut end = start;
     while end < start + NAME_MAX
-        && !matches!(text.at(end), 0..=b' ' | b'=' | b';' | b',' | b'"' | b'\\' | b'\'' | b'{' | b'}' | b'[' | b']')
+        && !matches!(
+            text.at(end),
+            0..=b' ' | b'=' | b';' | b',' | b'"' | b'\\' | b'\'' | b'{' | b'}' | b'[' | b']'
+        )
     {
         end += 1;
     }

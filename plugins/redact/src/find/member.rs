@@ -64,7 +64,8 @@ impl Finder<'_> {
         let first = start;
         let newline = self.kind == Kind::Json;
         while first - start < MAX
-            && (matches!(text.before(start, 1), b' ' | b'\t') || (newline && matches!(text.before(start, 1), b'\n' | b'\r')))
+            && (matches!(text.before(start, 1), b' ' | b'\t')
+                || (newline && matches!(text.before(start, 1), b'\n' | b'\r')))
         {
             start -= 1;
         }
@@ -77,7 +78,8 @@ impl Finder<'_> {
 
     /// A pair that begins at `start`, perhaps behind a separator.
     fn delimited(&self, start: usize, separator: u8, value: usize) -> Option<Pair> {
-        let leads = self.text.before(start, 1) == separator && start > 0 && !self.is_dropped(start - 1);
+        let leads =
+            self.text.before(start, 1) == separator && start > 0 && !self.is_dropped(start - 1);
         let start = if leads { start - 1 } else { start };
         (value - start <= MAX && start >= self.state.settled.max(self.state.floor))
             .then_some(Pair { start, separator: (!leads).then_some(separator) })
@@ -86,7 +88,10 @@ impl Finder<'_> {
     /// Whether the separator at `at` went with the pair before it.
     fn is_dropped(&self, at: usize) -> bool {
         self.state.dropped.contains(&at)
-            || self.found.spans.iter().any(|span| matches!(span.role, Role::Dropped | Role::Rest) && (span.start..span.end).contains(&at))
+            || self.found.spans.iter().any(|span| {
+                matches!(span.role, Role::Dropped | Role::Rest)
+                    && (span.start..span.end).contains(&at)
+            })
     }
 
     /// Where a hit of this pair begins at the earliest.
@@ -96,7 +101,10 @@ impl Finder<'_> {
             return begin;
         }
         let mut start = name.start.saturating_sub(1);
-        while start > 0 && sign - start < MAX && matches!(self.text.at(start), b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\\') {
+        while start > 0
+            && sign - start < MAX
+            && matches!(self.text.at(start), b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\\')
+        {
             start -= 1;
         }
         start.min(begin)

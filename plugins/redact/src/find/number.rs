@@ -18,7 +18,10 @@ impl Finder<'_> {
             return;
         }
         let dotted = (1..=3).any(|distance| self.text.at(start + distance) == b'.');
-        if dotted && (self.judge(rule::IP, start, |text| ip::find_v4(text, start)) || ip::is_v4(&self.text, start)) {
+        if dotted
+            && (self.judge(rule::IP, start, |text| ip::find_v4(text, start))
+                || ip::is_v4(&self.text, start))
+        {
             return;
         }
         if self.number(start) {
@@ -37,7 +40,9 @@ impl Finder<'_> {
             .into_iter()
             .filter(|(rule, _)| self.engine.is_on(*rule))
             .find_map(|(rule, find)| Some((rule, find(text, &groups)?)));
-        let wrap = found.as_ref().and_then(|(_, range)| quotes_of_number(text, self.kind, range.start, range.end));
+        let wrap = found
+            .as_ref()
+            .and_then(|(_, range)| quotes_of_number(text, self.kind, range.start, range.end));
         if text.is_open() {
             self.hold(start);
             return true;
@@ -63,7 +68,12 @@ impl Finder<'_> {
 type Judge = fn(&Text<'_>, &Groups) -> Option<std::ops::Range<usize>>;
 
 /// The quotes that a marker needs in place of a number of JSON; `None` in text and in strings.
-pub(super) fn quotes_of_number(text: &Text<'_>, kind: Kind, start: usize, end: usize) -> Option<Quote> {
+pub(super) fn quotes_of_number(
+    text: &Text<'_>,
+    kind: Kind,
+    start: usize,
+    end: usize,
+) -> Option<Quote> {
     if kind == Kind::Form || !text.slice(start, end).iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -103,14 +113,21 @@ pub(super) fn quotes_of_number(text: &Text<'_>, kind: Kind, start: usize, end: u
                 return Quote::written(b'"', backslashes);
             }
             // What stands before a number in an array.
-            byte if in_array && (bytes::is(byte, bytes::DIGIT) || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E')) && at > floor => {
+            byte if in_array
+                && (bytes::is(byte, bytes::DIGIT)
+                    || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'))
+                && at > floor =>
+            {
                 at -= 1;
             }
             b'"' | b'}' | b']' | b'l' if in_array => {
                 return Some(Quote { sign: b'"', level: u8::from(text.before(at, 2) == b'\\') });
             }
             0 if in_array && kind == Kind::Json => return Some(Quote { sign: b'"', level: 0 }),
-            _ => return (in_array && at <= floor && start > ARRAY).then_some(Quote { sign: b'"', level: 0 }),
+            _ => {
+                return (in_array && at <= floor && start > ARRAY)
+                    .then_some(Quote { sign: b'"', level: 0 });
+            }
         }
     }
 }

@@ -15,7 +15,10 @@ pub(super) fn start(text: &Text<'_>, pairs: bool) -> usize {
     const PAIR: usize = 128;
     let len = text.len();
     let border = |byte: u8| {
-        matches!(byte, 0..=b' ' | b'"' | b'`' | b',' | b';' | b'<' | b'>' | b'&' | b'=' | b'|' | b'?' | b'\\')
+        matches!(
+            byte,
+            0..=b' ' | b'"' | b'`' | b',' | b';' | b'<' | b'>' | b'&' | b'=' | b'|' | b'?' | b'\\'
+        )
     };
     let mut start = len;
     while start > len.saturating_sub(SOLID) && !border(text.before(start, 1)) {

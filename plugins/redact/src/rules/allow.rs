@@ -22,8 +22,15 @@ struct Network {
 }
 
 /// Not routed in the internet.
-const PRIVATE: &[&str] =
-    &["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10", "fc00::/7", "fe80::/10"];
+const PRIVATE: &[&str] = &[
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "100.64.0.0/10",
+    "fc00::/7",
+    "fe80::/10",
+];
 
 impl Allow {
     /// Adds an entry as it stands in a configuration. The error says what is wrong with it.
@@ -38,7 +45,9 @@ impl Allow {
         match entry.split_once(':') {
             Some(("cidr", network)) => match Network::parse(network) {
                 Some(network) => self.networks.push(network),
-                None => return Err(format!("`{network}` is no network; write it like `10.20.0.0/16`")),
+                None => {
+                    return Err(format!("`{network}` is no network; write it like `10.20.0.0/16`"));
+                }
             },
             Some(("domain", domain)) => {
                 if domain.is_empty() || domain.contains(['@', '/', ' ', '*']) {
@@ -46,10 +55,16 @@ impl Allow {
                 }
                 self.domains.push(domain.as_bytes().into());
             }
-            Some(("prefix", "")) | Some(("suffix", "")) => return Err("an empty text would allow everything".into()),
+            Some(("prefix", "")) | Some(("suffix", "")) => {
+                return Err("an empty text would allow everything".into());
+            }
             Some(("prefix", prefix)) => self.prefixes.push(prefix.as_bytes().into()),
             Some(("suffix", suffix)) => self.suffixes.push(suffix.as_bytes().into()),
-            Some(("regex", _)) => return Err("`regex:` is not known in this version; use `prefix:` or `suffix:`".into()),
+            Some(("regex", _)) => {
+                return Err(
+                    "`regex:` is not known in this version; use `prefix:` or `suffix:`".into()
+                );
+            }
             _ => {
                 self.networks.extend(Network::parse(entry));
                 self.exact.push(entry.as_bytes().into());
@@ -68,10 +83,16 @@ impl Allow {
 
     /// Whether a hit of `rule` passes.
     pub(crate) fn passes(&self, rule: RuleId, value: &[u8]) -> bool {
-        if self.exact.iter().any(|entry| **entry == *value || canonical(rule, entry) == canonical(rule, value)) {
+        if self
+            .exact
+            .iter()
+            .any(|entry| **entry == *value || canonical(rule, entry) == canonical(rule, value))
+        {
             return true;
         }
-        if self.prefixes.iter().any(|p| value.starts_with(p)) || self.suffixes.iter().any(|s| value.ends_with(s)) {
+        if self.prefixes.iter().any(|p| value.starts_with(p))
+            || self.suffixes.iter().any(|s| value.ends_with(s))
+        {
             return true;
         }
         match rule {
@@ -82,7 +103,9 @@ impl Allow {
             }
             rule::IP => {
                 let address = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
-                address.is_some_and(|address| self.networks.iter().any(|network| network.contains(address)))
+                address.is_some_and(|address| {
+                    self.networks.iter().any(|network| network.contains(address))
+                })
             }
             _ => false,
         }
@@ -103,7 +126,9 @@ impl Network {
 
     fn contains(&self, address: IpAddr) -> bool {
         let differ = match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => u128::from(network.to_bits() ^ address.to_bits()) << 96,
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                u128::from(network.to_bits() ^ address.to_bits()) << 96
+            }
             (IpAddr::V6(network), IpAddr::V6(address)) => network.to_bits() ^ address.to_bits(),
             _ => return false,
         };
@@ -141,7 +166,9 @@ mod tests {
 
     #[test]
     fn entries_that_make_no_sense_are_refused() {
-        for entry in ["", "cidr:10.0.0.0/33", "cidr:x", "domain:", "domain:a@b", "prefix:", "regex:x"] {
+        for entry in
+            ["", "cidr:10.0.0.0/33", "cidr:x", "domain:", "domain:a@b", "prefix:", "regex:x"]
+        {
             assert!(Allow::default().add(entry).is_err(), "`{entry}`");
         }
     }

@@ -3,7 +3,7 @@
 //! The configuration is one JSON document. Its keys are a part of those of the rule file; what a
 //! later version adds are further keys beside them.
 
-use super::{Action, Allow, Rules, shipped_actions};
+use super::{Action, Allow, Rules, Traits, shipped_actions};
 use crate::action::Key;
 use crate::engine::{Engine, Scratch};
 use crate::names::Names;
@@ -28,7 +28,10 @@ pub const SCHEMA: &str = include_str!("schema.json");
 const KEYS: &[&str] = &["rules", "actions", "names", "key", "allow"];
 const ACTIONS: &[&str] = &["replace", "mask", "last4", "hash", "truncate", "drop", "report"];
 /// Packs of the rule file that this version does not have.
-const PACKS: &[&str] = &["names", "devices", "paths", "crypto", "vehicles", "dates", "urls", "entropy", "sql", "optional"];
+const PACKS: &[&str] = &[
+    "names", "devices", "paths", "crypto", "vehicles", "dates", "urls", "entropy", "sql",
+    "optional",
+];
 /// The longest text that may be written in place of a value.
 const TEXT_MAX: usize = 64;
 
@@ -68,7 +71,11 @@ impl Reader {
             }
         };
         for key in config.keys().filter(|key| !KEYS.contains(&key.as_str())) {
-            self.error(pointer("", key), format!("unknown key `{key}`"), likely(key, KEYS.iter().copied()));
+            self.error(
+                pointer("", key),
+                format!("unknown key `{key}`"),
+                likely(key, KEYS.iter().copied()),
+            );
         }
         let on = self.rules(config.get("rules"));
         let key = self.key(config.get("key"));
@@ -80,7 +87,8 @@ impl Reader {
             let message = "`hash` needs a key; without one anybody can try out the values";
             self.error("/actions", message, Some("set `key` to at least 16 bytes".into()));
         }
-        let rules = Rules { on, actions, names: Names::new(&with, &without), allow, key };
+        let traits = Traits::of(&actions);
+        let rules = Rules { on, actions, names: Names::new(&with, &without), allow, key, traits };
         Some(self.check_texts(rules, config.get("actions")))
     }
 
@@ -96,10 +104,15 @@ impl Reader {
             let hit = matching(name);
             if hit.is_empty() {
                 if PACKS.contains(&name) || name.starts_with("country/") {
-                    self.error(path, format!("the pack `{name}` is not part of this version"), None);
+                    self.error(
+                        path,
+                        format!("the pack `{name}` is not part of this version"),
+                        None,
+                    );
                 } else {
                     let known = ["default", "secret"].into_iter().chain(Rules::names());
-                    let hint = likely(name, known).map(|hint| if wanted { hint } else { format!("-{hint}") });
+                    let hint = likely(name, known)
+                        .map(|hint| if wanted { hint } else { format!("-{hint}") });
                     self.error(path, format!("unknown rule `{name}`"), hint);
                 }
             }
@@ -152,7 +165,11 @@ impl Reader {
                 "drop" | "drop-field" => Some(Action::Drop),
                 "report" => Some(Action::Report),
                 _ => {
-                    self.error(path, format!("unknown action `{name}`"), likely(name, ACTIONS.iter().copied()));
+                    self.error(
+                        path,
+                        format!("unknown action `{name}`"),
+                        likely(name, ACTIONS.iter().copied()),
+                    );
                     None
                 }
             },
@@ -162,18 +179,30 @@ impl Reader {
                     Some(Action::Replace(Some(text.clone())))
                 }
                 Some((key, _)) if key == "replace" => {
-                    self.error(format!("{path}/replace"), "the text in place of a value has to be a string", None);
+                    self.error(
+                        format!("{path}/replace"),
+                        "the text in place of a value has to be a string",
+                        None,
+                    );
                     None
                 }
                 Some((key, _)) => {
                     let message = format!("`{key}` takes no settings in this version");
-                    self.error(path, message, Some("write the name of the action, or { \"replace\": \"text\" }".into()));
+                    self.error(
+                        path,
+                        message,
+                        Some("write the name of the action, or { \"replace\": \"text\" }".into()),
+                    );
                     None
                 }
                 None => None,
             },
             _ => {
-                self.error(path, "an action is a name or { \"replace\": \"text\" }", Some(ACTIONS.join(", ")));
+                self.error(
+                    path,
+                    "an action is a name or { \"replace\": \"text\" }",
+                    Some(ACTIONS.join(", ")),
+                );
                 None
             }
         }
@@ -190,16 +219,26 @@ impl Reader {
             _ => return true,
         };
         if rule.name == name {
-            let action = if *action == Action::Last4 { "last4" } else if *action == Action::Hash { "hash" } else { "truncate" };
+            let action = if *action == Action::Last4 {
+                "last4"
+            } else if *action == Action::Hash {
+                "hash"
+            } else {
+                "truncate"
+            };
             self.error(path, format!("`{action}` on `{name}` {problem}"), Some("mask".into()));
         }
         false
     }
 
     fn text(&mut self, path: &str, text: &str) {
-        let plain = text.bytes().all(|b| (0x20..0x7f).contains(&b) && !matches!(b, b'"' | b'\'' | b'\\' | b'`'));
+        let plain = text
+            .bytes()
+            .all(|b| (0x20..0x7f).contains(&b) && !matches!(b, b'"' | b'\'' | b'\\' | b'`'));
         if !plain || text.len() > TEXT_MAX {
-            let message = format!("a text in place of a value is at most {TEXT_MAX} characters of ASCII without quotes and backslashes");
+            let message = format!(
+                "a text in place of a value is at most {TEXT_MAX} characters of ASCII without quotes and backslashes"
+            );
             self.error(path, message, None);
         }
     }
@@ -210,7 +249,9 @@ impl Reader {
             .and_then(Value::as_object)
             .into_iter()
             .flatten()
-            .filter_map(|(name, action)| Some((name.clone(), action.get("replace")?.as_str()?.to_owned())))
+            .filter_map(|(name, action)| {
+                Some((name.clone(), action.get("replace")?.as_str()?.to_owned()))
+            })
             .collect();
         if texts.is_empty() {
             return rules;
@@ -222,11 +263,20 @@ impl Reader {
                 continue;
             }
             let near = format!("{text} 490 75 40 81, {text} 536904399, {text} 4222222222222");
-            for written in [text.clone(), format!("password={text}"), format!("{{\"password\":\"{text}\"}}"), near] {
+            for written in [
+                text.clone(),
+                format!("password={text}"),
+                format!("{{\"password\":\"{text}\"}}"),
+                near,
+            ] {
                 engine.scan(Kind::Text, written.as_bytes(), &mut scratch);
                 if scratch.take_counts().total() > 0 {
                     let path = format!("{}/replace", pointer("/actions", &name));
-                    self.error(path, format!("`{text}` would be redacted itself"), Some(format!("[{name}]")));
+                    self.error(
+                        path,
+                        format!("`{text}` would be redacted itself"),
+                        Some(format!("[{name}]")),
+                    );
                     break;
                 }
             }
@@ -262,7 +312,11 @@ impl Reader {
                 self.error(path, format!("`{entry}` names nothing"), None);
             } else if stem.contains('*') {
                 let hint = format!("*_{}", stem.replace('*', ""));
-                self.error(path, format!("in `{entry}` a star may only stand at the beginning"), Some(hint));
+                self.error(
+                    path,
+                    format!("in `{entry}` a star may only stand at the beginning"),
+                    Some(hint),
+                );
             } else if entry.starts_with('!') {
                 without.push(name.to_owned());
             } else {
@@ -307,7 +361,9 @@ fn matching(name: &str) -> Vec<usize> {
         .iter()
         .enumerate()
         .filter(|(_, rule)| {
-            name == "default" || rule.name == name || rule.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
+            name == "default"
+                || rule.name == name
+                || rule.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
         })
         .map(|(index, _)| index)
         .collect()
@@ -352,11 +408,23 @@ mod tests {
         assert_eq!(
             paths,
             [
-                "/rulez", "/rules/3", "/rules/1", "/rules/2", "/rules/4", "/key", "/actions/card", "/actions/email",
-                "/actions/ip/replace", "/actions/secret~1github", "/names/0", "/names/1", "/allow/0"
+                "/rulez",
+                "/rules/3",
+                "/rules/1",
+                "/rules/2",
+                "/rules/4",
+                "/key",
+                "/actions/card",
+                "/actions/email",
+                "/actions/ip/replace",
+                "/actions/secret~1github",
+                "/names/0",
+                "/names/1",
+                "/allow/0"
             ]
         );
-        let hint = |path: &str| found.iter().find(|(p, _)| p == path).and_then(|(_, hint)| hint.clone());
+        let hint =
+            |path: &str| found.iter().find(|(p, _)| p == path).and_then(|(_, hint)| hint.clone());
         assert_eq!(hint("/rulez").as_deref(), Some("rules"));
         assert_eq!(hint("/rules/1").as_deref(), Some("email"));
         assert_eq!(hint("/rules/2").as_deref(), Some("-phone"));
@@ -372,9 +440,17 @@ mod tests {
         assert_eq!(errors(json!({"key": 1})).len(), 1);
         assert_eq!(errors(json!({"actions": {"email": "hash"}})).len(), 1, "no key");
         assert_eq!(errors(json!({"actions": {"email": "hash"}, "key": ""})).len(), 1, "empty key");
-        assert_eq!(errors(json!({"actions": {"email": {"replace": "a@example.com"}}})).len(), 1, "hits itself");
+        assert_eq!(
+            errors(json!({"actions": {"email": {"replace": "a@example.com"}}})).len(),
+            1,
+            "hits itself"
+        );
         assert_eq!(errors(json!({"actions": {"email": {"replace": "a\nb"}}})).len(), 1);
-        assert_eq!(errors(json!({"actions": {"phone": {"replace": "a phone"}}})).len(), 1, "makes others hit");
+        assert_eq!(
+            errors(json!({"actions": {"phone": {"replace": "a phone"}}})).len(),
+            1,
+            "makes others hit"
+        );
     }
 
     #[test]
@@ -388,7 +464,9 @@ mod tests {
             "allow": ["private", "domain:shop.example"],
         }));
         let rules = rules.unwrap_or_else(|errors| panic!("{errors:?}"));
-        let index = |name: &str| RULES.iter().position(|rule| rule.name == name).expect("there is such a rule");
+        let index = |name: &str| {
+            RULES.iter().position(|rule| rule.name == name).expect("there is such a rule")
+        };
         assert!(!rules.on[index("phone")]);
         assert!(!rules.on[index("secret/aws")]);
         assert!(rules.on[index("secret/github")]);
@@ -401,7 +479,8 @@ mod tests {
     #[test]
     fn the_schema_is_json_and_names_every_key() {
         let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
-        let keys: Vec<&String> = schema["properties"].as_object().expect("it has properties").keys().collect();
+        let keys: Vec<&String> =
+            schema["properties"].as_object().expect("it has properties").keys().collect();
         let mut known = KEYS.to_vec();
         known.sort_unstable();
         assert_eq!(keys, known);

@@ -9,12 +9,31 @@ use digits::Groups;
 use std::ops::Range;
 
 /// Words near which shorter numbers count, too.
-const WORDS: &[&str] =
-    &["card", "cards", "pan", "cc", "visa", "mastercard", "maestro", "amex", "kartu", "kredit", "debit", "credit"];
+const WORDS: &[&str] = &[
+    "card",
+    "cards",
+    "pan",
+    "cc",
+    "visa",
+    "mastercard",
+    "maestro",
+    "amex",
+    "kartu",
+    "kredit",
+    "debit",
+    "credit",
+];
 
 /// How numbers are grouped, longer ones first.
-const LAYOUTS: &[&[usize]] =
-    &[&[4, 4, 4, 4, 3], &[4, 4, 4, 4], &[8, 8], &[4, 6, 5], &[4, 4, 4, 3], &[4, 6, 4], &[4, 4, 4, 2]];
+const LAYOUTS: &[&[usize]] = &[
+    &[4, 4, 4, 4, 3],
+    &[4, 4, 4, 4],
+    &[8, 8],
+    &[4, 6, 5],
+    &[4, 4, 4, 3],
+    &[4, 6, 4],
+    &[4, 4, 4, 2],
+];
 
 /// Finds a card number that begins with the first group.
 pub(crate) fn find(text: &Text<'_>, groups: &Groups) -> Option<Range<usize>> {
@@ -50,12 +69,17 @@ fn judge(text: &Text<'_>, groups: &Groups, count: usize, total: usize) -> Option
 fn is_inside_of_longer(text: &Text<'_>, groups: &Groups, count: usize) -> bool {
     let separator = groups.groups()[1].separator;
     let before = |distance| text.before(groups.start, distance);
-    let is_group = before(1) == separator && (2..=5).all(|distance| before(distance).is_ascii_alphanumeric());
+    let is_group =
+        before(1) == separator && (2..=5).all(|distance| before(distance).is_ascii_alphanumeric());
     let letters = (2..=5).any(|distance| before(distance).is_ascii_alphabetic());
     let digits = (2..=5).any(|distance| before(distance).is_ascii_digit());
-    let longer = is_group && digits && (letters || (before(6) == separator && before(7).is_ascii_alphanumeric()));
-    let goes_on =
-        groups.groups().get(count).is_some_and(|next| next.separator == separator && next.length == 4);
+    let longer = is_group
+        && digits
+        && (letters || (before(6) == separator && before(7).is_ascii_alphanumeric()));
+    let goes_on = groups
+        .groups()
+        .get(count)
+        .is_some_and(|next| next.separator == separator && next.length == 4);
     longer || goes_on
 }
 
@@ -65,7 +89,8 @@ pub(crate) fn is_issued(number: &[u8]) -> bool {
         return false;
     }
     let length = number.len();
-    let first = |count: usize| number[..count].iter().fold(0u32, |value, &d| value * 10 + u32::from(d));
+    let first =
+        |count: usize| number[..count].iter().fold(0u32, |value, &d| value * 10 + u32::from(d));
     match first(2) {
         40..=49 => matches!(length, 13 | 16 | 19),
         51..=55 => length == 16,
@@ -107,7 +132,10 @@ mod tests {
         let text = Text::new(input.as_bytes(), true);
         let mut found = None;
         for at in 0..input.len() {
-            if input.as_bytes()[at].is_ascii_digit() && !text.before(at, 1).is_ascii_digit() && found.is_none() {
+            if input.as_bytes()[at].is_ascii_digit()
+                && !text.before(at, 1).is_ascii_digit()
+                && found.is_none()
+            {
                 found = find(&text, &Groups::read(&text, at));
             }
         }

@@ -33,7 +33,9 @@ pub(crate) fn has_word_before(text: &Text<'_>, start: usize, words: &[&str]) -> 
         let byte = text.before(at, 1);
         if byte.is_ascii_alphanumeric() || byte >= 0x80 {
             let end = at;
-            while end - at <= WORD_MAX && (text.before(at, 1).is_ascii_alphanumeric() || text.before(at, 1) >= 0x80) {
+            while end - at <= WORD_MAX
+                && (text.before(at, 1).is_ascii_alphanumeric() || text.before(at, 1) >= 0x80)
+            {
                 at -= 1;
             }
             if end - at > WORD_MAX || at < floor || is_value(text, at, end) {
@@ -55,7 +57,11 @@ pub(crate) fn has_word_before(text: &Text<'_>, start: usize, words: &[&str]) -> 
 /// when it is redacted, what follows must not come near enough to the word to be a hit then.
 fn is_value(text: &Text<'_>, start: usize, end: usize) -> bool {
     let digits = text.slice(start, end).iter().filter(|b| b.is_ascii_digit()).count();
-    digits >= 3 || (digits > 0 && digits == end - start && text.at(end) == b'.' && text.at(end + 1).is_ascii_digit())
+    digits >= 3
+        || (digits > 0
+            && digits == end - start
+            && text.at(end) == b'.'
+            && text.at(end + 1).is_ascii_digit())
 }
 
 /// Whether a word stands before the value or a label right behind it.

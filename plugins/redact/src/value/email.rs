@@ -15,7 +15,8 @@ const LABEL_MAX: usize = 63;
 
 /// Last labels that are suffixes of files (`logo@2x.png`).
 const FILES: &[&str] = &[
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "mjs", "map", "ico", "woff", "woff2", "ttf", "json",
+    "png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "mjs", "map", "ico", "woff", "woff2",
+    "ttf", "json",
 ];
 
 /// Finds the address around the `@` at `at`, which is `width` bytes wide (`%40` is three), given
@@ -43,7 +44,9 @@ pub(crate) fn local_start(text: &Text<'_>, at: usize) -> usize {
             }
             start -= 1;
         } else if byte == b'\'' {
-            let inner = bytes::is(text.before(start, 2), ALNUM) && bytes::is(text.at(start), ALNUM) && start < at;
+            let inner = bytes::is(text.before(start, 2), ALNUM)
+                && bytes::is(text.at(start), ALNUM)
+                && start < at;
             if !inner {
                 break;
             }
@@ -87,7 +90,11 @@ pub(crate) fn local_start(text: &Text<'_>, at: usize) -> usize {
             _ => {}
         }
     }
-    while start < at && !bytes::is(text.at(start), ALNUM) && text.at(start) != b'_' && text.at(start) < 0x80 {
+    while start < at
+        && !bytes::is(text.at(start), ALNUM)
+        && text.at(start) != b'_'
+        && text.at(start) < 0x80
+    {
         start += 1;
     }
     start.min(at)
@@ -145,7 +152,9 @@ fn label_end(text: &Text<'_>, start: usize) -> Option<usize> {
             end += 1;
         } else if byte >= 0x80 {
             let (letter, size) = text.char_at(end);
-            if !letter.is_alphanumeric() || *dense.get_or_insert(is_dense(letter)) != is_dense(letter) {
+            if !letter.is_alphanumeric()
+                || *dense.get_or_insert(is_dense(letter)) != is_dense(letter)
+            {
                 break;
             }
             end += size;

@@ -17,13 +17,19 @@ const V6_MAX: usize = 45;
 pub(crate) fn find_v4(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
     let (address, end) = read_v4(text, start)?;
     let passes = address.is_loopback() || address.is_unspecified() || address.octets()[3] == 0;
-    if passes || !digits::may_begin(text, start) || !(digits::may_end(text, end) || is_before_port(text, &address, end)) {
+    if passes
+        || !digits::may_begin(text, start)
+        || !(digits::may_end(text, end) || is_before_port(text, &address, end))
+    {
         return None;
     }
     if is_end_of_v6(text, start) {
         return None;
     }
-    if text.before(start, 1) == b'-' && text.before(start, 2).is_ascii_digit() && text.before(start, 3) == b'.' {
+    if text.before(start, 1) == b'-'
+        && text.before(start, 2).is_ascii_digit()
+        && text.before(start, 3) == b'.'
+    {
         return None;
     }
     (!is_version(text, start)).then_some(start..end)
@@ -41,7 +47,10 @@ fn is_before_port(text: &Text<'_>, address: &Ipv4Addr, end: usize) -> bool {
     while at < end + 7 && text.at(at).is_ascii_digit() {
         at += 1;
     }
-    (first >= 100 || second >= 100) && text.at(end) == b'.' && at > end + 1 && digits::may_end(text, at)
+    (first >= 100 || second >= 100)
+        && text.at(end) == b'.'
+        && at > end + 1
+        && digits::may_end(text, at)
 }
 
 /// Whether the colon before the address belongs to an address of version 6, which then decides,
@@ -82,10 +91,14 @@ fn is_version(text: &Text<'_>, start: usize) -> bool {
     if text.before(start, 1) == b'/' && text.before(start, 2).is_ascii_alphanumeric() {
         let mut at = start - 1;
         let floor = start.saturating_sub(24);
-        while at > floor && (bytes::is(text.before(at, 1), ALNUM) || matches!(text.before(at, 1), b'_' | b'-' | b'.')) {
+        while at > floor
+            && (bytes::is(text.before(at, 1), ALNUM)
+                || matches!(text.before(at, 1), b'_' | b'-' | b'.'))
+        {
             at -= 1;
         }
-        return matches!(text.before(at, 1), 0 | b' ' | b'"' | b'\'' | b'(' | b'\n' | b'\t') && text.at(at).is_ascii_alphabetic();
+        return matches!(text.before(at, 1), 0 | b' ' | b'"' | b'\'' | b'(' | b'\n' | b'\t')
+            && text.at(at).is_ascii_alphabetic();
     }
     let mut at = start;
     let floor = start.saturating_sub(6);
@@ -93,7 +106,8 @@ fn is_version(text: &Text<'_>, start: usize) -> bool {
         at -= 1;
     }
     ["version", "ver", "v", "versions", "release"].iter().any(|word| {
-        text.ends_with_word(at, word.as_bytes()) && !text.before(at, word.len() + 1).is_ascii_alphabetic()
+        text.ends_with_word(at, word.as_bytes())
+            && !text.before(at, word.len() + 1).is_ascii_alphabetic()
     })
 }
 
@@ -114,14 +128,18 @@ fn read_v6<'a>(text: &Text<'a>, start: usize) -> Option<(Ipv6Addr, &'a str)> {
         return None;
     }
     let mut end = start;
-    while end <= start + V6_MAX && (bytes::is(text.at(end), HEX) || matches!(text.at(end), b':' | b'.')) {
+    while end <= start + V6_MAX
+        && (bytes::is(text.at(end), HEX) || matches!(text.at(end), b':' | b'.'))
+    {
         end += 1;
     }
     if end > start + V6_MAX {
         return None;
     }
     // The full stop of a sentence, the colon before a message.
-    while end > start && (text.at(end - 1) == b'.' || (text.at(end - 1) == b':' && text.before(end, 2) != b':')) {
+    while end > start
+        && (text.at(end - 1) == b'.' || (text.at(end - 1) == b':' && text.before(end, 2) != b':'))
+    {
         end -= 1;
     }
     if bytes::is(text.at(end), ALNUM) || text.at(end) == b'_' {
@@ -187,7 +205,9 @@ mod tests {
     fn check4(input: &str, expected: Option<&str>) {
         let text = Text::new(input.as_bytes(), true);
         let found = (0..input.len())
-            .filter(|&at| input.as_bytes()[at].is_ascii_digit() && !text.before(at, 1).is_ascii_alphanumeric())
+            .filter(|&at| {
+                input.as_bytes()[at].is_ascii_digit() && !text.before(at, 1).is_ascii_alphanumeric()
+            })
             .find_map(|at| find_v4(&text, at));
         assert_eq!(found.map(|range| &input[range]), expected, "in `{input}`");
     }
@@ -251,7 +271,11 @@ mod tests {
 
     #[test]
     fn truncation_is_not_found_again() {
-        for (value, network) in [("203.0.113.77", "203.0.113.0"), ("2001:DB8:85A3::8a2e", "2001:db8:85a3::"), ("fe80::1", "fe80::")] {
+        for (value, network) in [
+            ("203.0.113.77", "203.0.113.0"),
+            ("2001:DB8:85A3::8a2e", "2001:db8:85a3::"),
+            ("fe80::1", "fe80::"),
+        ] {
             let mut out = Vec::new();
             truncate(value.as_bytes(), &mut out);
             assert_eq!(out, network.as_bytes());

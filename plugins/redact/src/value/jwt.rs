@@ -11,7 +11,11 @@ pub(crate) const HEADER_MAX: usize = 4096;
 /// Finds the proven beginning of a token that begins at `start`: its header, a point, and the first
 /// bytes of the claims. It goes on as far as there are characters of a token.
 pub(crate) fn find(text: &Text<'_>, start: usize, word_end: usize) -> Option<Range<usize>> {
-    if text.at(start) != b'e' || text.at(start + 1) != b'y' || text.at(word_end) != b'.' || word_end - start > HEADER_MAX {
+    if text.at(start) != b'e'
+        || text.at(start + 1) != b'y'
+        || text.at(word_end) != b'.'
+        || word_end - start > HEADER_MAX
+    {
         return None;
     }
     let behind = word_end + 1;

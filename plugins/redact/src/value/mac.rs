@@ -30,14 +30,16 @@ pub(crate) fn find(text: &Text<'_>, separator: usize) -> Option<Range<usize>> {
             at += 1;
         }
     }
-    let goes_on = bytes::is(text.at(at), bytes::ALNUM) || (text.at(at) == sign && bytes::is(text.at(at + 1), HEX));
+    let goes_on = bytes::is(text.at(at), bytes::ALNUM)
+        || (text.at(at) == sign && bytes::is(text.at(at + 1), HEX));
     if goes_on {
         return None;
     }
     let octets = octets(text.slice(start, at))?;
     let passes = octets[3..] == [0; 3] || octets == [0xff; 6];
     // Six groups of two decimal digits: a date and a time.
-    let is_time = sign == b'-' && text.slice(start, at).iter().all(|b| b.is_ascii_digit() || *b == b'-');
+    let is_time =
+        sign == b'-' && text.slice(start, at).iter().all(|b| b.is_ascii_digit() || *b == b'-');
     (!passes && !is_time).then_some(start..at)
 }
 
@@ -66,7 +68,9 @@ mod tests {
 
     fn check(input: &str, expected: Option<&str>) {
         let text = Text::new(input.as_bytes(), true);
-        let found = (0..input.len()).filter(|&at| b":-.".contains(&input.as_bytes()[at])).find_map(|at| find(&text, at));
+        let found = (0..input.len())
+            .filter(|&at| b":-.".contains(&input.as_bytes()[at]))
+            .find_map(|at| find(&text, at));
         assert_eq!(found.map(|range| &input[range]), expected, "in `{input}`");
     }
 

@@ -14,8 +14,26 @@ const MAX: usize = 32;
 
 /// Words that say it, whatever the number looks like.
 const WORDS: &[&str] = &[
-    "phone", "phones", "tel", "telephone", "telp", "telepon", "telefon", "telefono", "mobile", "cell", "cellphone",
-    "fax", "whatsapp", "sms", "hp", "msisdn", "handphone", "hotline", "dial", "dialed",
+    "phone",
+    "phones",
+    "tel",
+    "telephone",
+    "telp",
+    "telepon",
+    "telefon",
+    "telefono",
+    "mobile",
+    "cell",
+    "cellphone",
+    "fax",
+    "whatsapp",
+    "sms",
+    "hp",
+    "msisdn",
+    "handphone",
+    "hotline",
+    "dial",
+    "dialed",
 ];
 
 /// Words that say it of a number in groups.
@@ -29,28 +47,106 @@ const LABELS: &[&str] =
 /// nothing is listed the plan itself is the limit. From the national numbering plans published by
 /// the ITU; a little wide on purpose.
 const COUNTRIES: &[(&str, usize, usize)] = &[
-    ("1", 11, 11), ("20", 10, 12), ("27", 11, 11), ("30", 12, 13), ("31", 11, 11), ("32", 10, 11), ("33", 11, 11),
-    ("34", 11, 11), ("36", 10, 11), ("39", 8, 13), ("40", 11, 11), ("41", 11, 12), ("43", 8, 15), ("44", 11, 12),
-    ("45", 10, 10), ("46", 9, 12), ("47", 10, 10), ("48", 11, 11), ("49", 8, 15), ("51", 10, 11), ("52", 12, 13),
-    ("53", 8, 10), ("54", 12, 13), ("55", 12, 13), ("56", 11, 11), ("57", 10, 12), ("58", 12, 12), ("60", 10, 12),
-    ("61", 11, 11), ("62", 9, 15), ("63", 10, 12), ("64", 9, 12), ("65", 10, 12), ("66", 10, 11), ("7", 11, 11),
-    ("81", 11, 12), ("82", 10, 12), ("84", 10, 12), ("86", 11, 13), ("90", 12, 12), ("91", 12, 12), ("92", 11, 12),
-    ("93", 11, 11), ("94", 11, 11), ("95", 9, 12), ("98", 12, 12), ("212", 12, 12), ("213", 11, 12), ("216", 11, 11),
-    ("218", 11, 12), ("351", 12, 12), ("352", 8, 12), ("353", 10, 12), ("354", 10, 12), ("355", 11, 12), ("356", 11, 11),
-    ("357", 11, 11), ("358", 8, 15), ("359", 11, 12), ("370", 11, 11), ("371", 11, 11), ("372", 10, 11), ("373", 11, 11),
-    ("374", 11, 11), ("375", 12, 12), ("380", 12, 12), ("381", 10, 12), ("385", 11, 12), ("386", 11, 11), ("420", 12, 12),
-    ("421", 12, 12), ("852", 11, 11), ("853", 11, 11), ("880", 11, 13), ("886", 11, 12), ("961", 10, 11), ("962", 11, 12),
-    ("965", 11, 11), ("966", 11, 12), ("968", 11, 11), ("971", 11, 12), ("972", 11, 12), ("973", 11, 11), ("974", 11, 11),
-    ("977", 11, 13), ("994", 12, 12), ("995", 12, 12), ("998", 12, 12),
+    ("1", 11, 11),
+    ("20", 10, 12),
+    ("27", 11, 11),
+    ("30", 12, 13),
+    ("31", 11, 11),
+    ("32", 10, 11),
+    ("33", 11, 11),
+    ("34", 11, 11),
+    ("36", 10, 11),
+    ("39", 8, 13),
+    ("40", 11, 11),
+    ("41", 11, 12),
+    ("43", 8, 15),
+    ("44", 11, 12),
+    ("45", 10, 10),
+    ("46", 9, 12),
+    ("47", 10, 10),
+    ("48", 11, 11),
+    ("49", 8, 15),
+    ("51", 10, 11),
+    ("52", 12, 13),
+    ("53", 8, 10),
+    ("54", 12, 13),
+    ("55", 12, 13),
+    ("56", 11, 11),
+    ("57", 10, 12),
+    ("58", 12, 12),
+    ("60", 10, 12),
+    ("61", 11, 11),
+    ("62", 9, 15),
+    ("63", 10, 12),
+    ("64", 9, 12),
+    ("65", 10, 12),
+    ("66", 10, 11),
+    ("7", 11, 11),
+    ("81", 11, 12),
+    ("82", 10, 12),
+    ("84", 10, 12),
+    ("86", 11, 13),
+    ("90", 12, 12),
+    ("91", 12, 12),
+    ("92", 11, 12),
+    ("93", 11, 11),
+    ("94", 11, 11),
+    ("95", 9, 12),
+    ("98", 12, 12),
+    ("212", 12, 12),
+    ("213", 11, 12),
+    ("216", 11, 11),
+    ("218", 11, 12),
+    ("351", 12, 12),
+    ("352", 8, 12),
+    ("353", 10, 12),
+    ("354", 10, 12),
+    ("355", 11, 12),
+    ("356", 11, 11),
+    ("357", 11, 11),
+    ("358", 8, 15),
+    ("359", 11, 12),
+    ("370", 11, 11),
+    ("371", 11, 11),
+    ("372", 10, 11),
+    ("373", 11, 11),
+    ("374", 11, 11),
+    ("375", 12, 12),
+    ("380", 12, 12),
+    ("381", 10, 12),
+    ("385", 11, 12),
+    ("386", 11, 11),
+    ("420", 12, 12),
+    ("421", 12, 12),
+    ("852", 11, 11),
+    ("853", 11, 11),
+    ("880", 11, 13),
+    ("886", 11, 12),
+    ("961", 10, 11),
+    ("962", 11, 12),
+    ("965", 11, 11),
+    ("966", 11, 12),
+    ("968", 11, 11),
+    ("971", 11, 12),
+    ("972", 11, 12),
+    ("973", 11, 11),
+    ("974", 11, 11),
+    ("977", 11, 13),
+    ("994", 12, 12),
+    ("995", 12, 12),
+    ("998", 12, 12),
 ];
 
 /// Codes of one and two digits; every other code has three, the first two of which are listed in
 /// `WIDE`.
-const WIDE: &[&str] = &["21", "22", "23", "24", "25", "26", "29", "35", "37", "38", "42", "50", "59", "67", "68", "69", "80", "85", "87", "88", "96", "97", "99"];
+const WIDE: &[&str] = &[
+    "21", "22", "23", "24", "25", "26", "29", "35", "37", "38", "42", "50", "59", "67", "68", "69",
+    "80", "85", "87", "88", "96", "97", "99",
+];
 const TWO: &[&str] = &[
-    "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48", "49", "51", "52",
-    "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65", "66", "81", "82", "84", "86", "90", "91", "92",
-    "93", "94", "95", "98",
+    "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47",
+    "48", "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65",
+    "66", "81", "82", "84", "86", "90", "91", "92", "93", "94", "95", "98",
 ];
 
 /// Where a number that holds the group at `group` begins.
@@ -137,7 +233,8 @@ fn is_behind_group(text: &Text<'_>, start: usize) -> bool {
 /// The fewest and most digits that a number beginning like this may have.
 fn limits(digits: &[u8]) -> Option<(usize, usize)> {
     let starts = |code: &str| {
-        code.len() <= digits.len() && code.bytes().zip(digits).all(|(code, digit)| code == digit + b'0')
+        code.len() <= digits.len()
+            && code.bytes().zip(digits).all(|(code, digit)| code == digit + b'0')
     };
     let known = digits.first().is_some_and(|&d| d == 1 || d == 7)
         || TWO.iter().any(|code| starts(code))
@@ -145,7 +242,12 @@ fn limits(digits: &[u8]) -> Option<(usize, usize)> {
     if !known {
         return None;
     }
-    Some(COUNTRIES.iter().find(|(code, ..)| starts(code)).map_or((8, 15), |&(_, least, most)| (least, most)))
+    Some(
+        COUNTRIES
+            .iter()
+            .find(|(code, ..)| starts(code))
+            .map_or((8, 15), |&(_, least, most)| (least, most)),
+    )
 }
 
 /// `(AAA) BBB-CCCC`, `AAA-BBB-CCCC`, `AAA.BBB.CCCC`; a one may stand before it.
@@ -159,8 +261,12 @@ fn north_american(text: &Text<'_>, number: &Number) -> Option<Range<usize>> {
     if !groups.starts_with(&[3, 3, 4]) || digits[0] < 2 || digits[3] < 2 {
         return None;
     }
-    let dense = number.separators[country..country + 2].iter().all(|s| matches!(s, b'-' | b'.' | b')'));
-    if !dense && !number.bracketed && !context::has_word_near(text, number.start, number.ends[country + 2], WORDS) {
+    let dense =
+        number.separators[country..country + 2].iter().all(|s| matches!(s, b'-' | b'.' | b')'));
+    if !dense
+        && !number.bracketed
+        && !context::has_word_near(text, number.start, number.ends[country + 2], WORDS)
+    {
         return None;
     }
     let end = extension(text, number.ends[country + 2]);
@@ -177,7 +283,10 @@ fn national(text: &Text<'_>, number: &Number) -> Option<Range<usize>> {
     }
     let groups = number.groups();
     let single = groups[0] >= count;
-    if is_date(number) || text.before(number.start, 1) == b'-' || number.separators[0] == b'/' && groups[0] < 3 {
+    if is_date(number)
+        || text.before(number.start, 1) == b'-'
+        || number.separators[0] == b'/' && groups[0] < 3
+    {
         return None;
     }
     // A fraction, or an amount.
@@ -191,15 +300,22 @@ fn national(text: &Text<'_>, number: &Number) -> Option<Range<usize>> {
     let named = |words: &[&str]| context::has_word_before(text, number.start, words);
     let words = named(WORDS) || (!single && named(VAGUE));
     let labelled = !single || count >= 9;
-    (words || (labelled && context::has_label_behind(text, end, LABELS))).then_some(number.start..end)
+    (words || (labelled && context::has_label_behind(text, end, LABELS)))
+        .then_some(number.start..end)
 }
 
 fn is_date(number: &Number) -> bool {
     let digits = number.digits();
-    let value = |range: Range<usize>| digits[range].iter().fold(0u32, |value, &d| value * 10 + u32::from(d));
+    let value = |range: Range<usize>| {
+        digits[range].iter().fold(0u32, |value, &d| value * 10 + u32::from(d))
+    };
     match number.groups() {
-        [4, 2, 2, ..] => (1900..2100).contains(&value(0..4)) && value(4..6) <= 12 && value(6..8) <= 31,
-        [2, 2, 4, ..] => (1900..2100).contains(&value(4..8)) && value(0..2) <= 31 && value(2..4) <= 31,
+        [4, 2, 2, ..] => {
+            (1900..2100).contains(&value(0..4)) && value(4..6) <= 12 && value(6..8) <= 31
+        }
+        [2, 2, 4, ..] => {
+            (1900..2100).contains(&value(4..8)) && value(0..2) <= 31 && value(2..4) <= 31
+        }
         [8, ..] => (1900..2100).contains(&value(0..4)) && value(4..6) <= 12 && value(6..8) <= 31,
         // Seconds since 1970 for this and the next decades.
         [10] => (14..=20).contains(&value(0..2)),
@@ -318,7 +434,8 @@ impl Number {
                 }
                 _ => {}
             }
-            let follows = text.at(next).is_ascii_digit() || (text.at(next) == b'(' && text.at(next + 1).is_ascii_digit());
+            let follows = text.at(next).is_ascii_digit()
+                || (text.at(next) == b'(' && text.at(next + 1).is_ascii_digit());
             if !follows || (separator == 0 && text.at(next) != b'(') {
                 break;
             }

@@ -46,74 +46,92 @@ fn has_digit(tail: &[u8]) -> bool {
     tail.iter().any(u8::is_ascii_digit)
 }
 
-/// Prefixes that begin a word, grouped by their first two bytes.
+/// Prefixes that begin a word, sorted by their first three bytes; among those with the same ones the
+/// first that fits wins.
 const SHAPES: &[Shape] = &[
-    Shape { also: is_base32, ..shape("secret/aws", "AKIA", UPPER | DIGIT, 16, true) },
-    Shape { also: is_base32, ..shape("secret/aws", "ASIA", UPPER | DIGIT, 16, true) },
     Shape { also: is_base32, ..shape("secret/aws", "ABIA", UPPER | DIGIT, 16, true) },
     Shape { also: is_base32, ..shape("secret/aws", "ACCA", UPPER | DIGIT, 16, true) },
-    shape("secret/github", "ghp_", ALNUM, 36, false),
+    Shape { also: is_bech32, ..shape("secret/age", "AGE-SECRET-KEY-1", UPPER | DIGIT, 58, true) },
+    shape("secret/google", "AIza", WORD, 35, true),
+    Shape { also: is_base32, ..shape("secret/aws", "AKIA", UPPER | DIGIT, 16, true) },
+    Shape { also: is_base32, ..shape("secret/aws", "ASIA", UPPER | DIGIT, 16, true) },
+    shape("secret/atlassian", "ATATT3", WORD, 100, false),
+    shape("secret/google", "GOCSPX-", WORD, 28, true),
+    Shape { also: is_postman, ..shape("secret/postman", "PMAK-", WORD, 59, true) },
+    shape("secret/databricks", "dapi", HEX, 32, true),
+    shape("secret/digitalocean", "doo_v1_", HEX, 64, true),
+    shape("secret/digitalocean", "dop_v1_", HEX, 64, true),
+    shape("secret/digitalocean", "dor_v1_", HEX, 64, true),
+    shape("secret/fly", "fm1r_", BASE64 | WORD, 80, false),
+    shape("secret/fly", "fm2_", BASE64 | WORD, 80, false),
+    shape("secret/fly", "fo1_", WORD, 43, true),
     shape("secret/github", "gho_", ALNUM, 36, false),
-    shape("secret/github", "ghu_", ALNUM, 36, false),
-    shape("secret/github", "ghs_", ALNUM, 36, false),
+    shape("secret/github", "ghp_", ALNUM, 36, false),
     shape("secret/github", "ghr_", ALNUM, 36, false),
+    shape("secret/github", "ghs_", ALNUM, 36, false),
+    shape("secret/github", "ghu_", ALNUM, 36, false),
     shape("secret/github", "github_pat_", ALNUM | WORD, 36, false),
+    shape("secret/gitlab", "glagent-", WORD, 20, false),
+    shape("secret/gitlab", "glcbt-", WORD, 20, false),
+    shape("secret/grafana", "glc_", BASE64, 32, false),
+    shape("secret/gitlab", "gldt-", WORD, 20, false),
+    shape("secret/gitlab", "glft-", WORD, 20, false),
+    shape("secret/gitlab", "glimt-", WORD, 20, false),
+    shape("secret/gitlab", "gloas-", WORD, 20, false),
     shape("secret/gitlab", "glpat-", WORD, 20, false),
     shape("secret/gitlab", "glptt-", WORD, 20, false),
-    shape("secret/gitlab", "gldt-", WORD, 20, false),
     shape("secret/gitlab", "glrt-", WORD, 20, false),
-    shape("secret/gitlab", "glcbt-", WORD, 20, false),
     shape("secret/gitlab", "glsoat-", WORD, 20, false),
-    shape("secret/gitlab", "glimt-", WORD, 20, false),
-    shape("secret/gitlab", "glft-", WORD, 20, false),
-    shape("secret/gitlab", "gloas-", WORD, 20, false),
-    shape("secret/gitlab", "glagent-", WORD, 20, false),
     shape("secret/grafana", "glsa_", WORD, 41, true),
-    shape("secret/grafana", "glc_", BASE64, 32, false),
-    shape("secret/google", "AIza", WORD, 35, true),
-    shape("secret/google", "GOCSPX-", WORD, 28, true),
-    shape("secret/stripe", "sk_live_", ALNUM, 16, false),
-    shape("secret/stripe", "sk_test_", ALNUM, 16, false),
+    shape("secret/huggingface", "hf_", ALNUM, 34, true),
+    Shape { word: &["mailgun"], ..shape("secret/mailgun", "key-", HEX, 32, true) },
+    shape("secret/linear", "lin_api_", ALNUM, 40, true),
+    shape("secret/npm", "npm_", ALNUM, 36, true),
+    shape("secret/notion", "ntn_", ALNUM, 40, false),
+    shape("secret/pypi", "pypi-AgEI", WORD, 50, false),
     shape("secret/stripe", "rk_live_", ALNUM, 16, false),
     shape("secret/stripe", "rk_test_", ALNUM, 16, false),
-    shape("secret/stripe", "whsec_", BASE64, 24, false),
-    Shape { also: has_digit, ..shape("secret/slack", "xoxb-", WORD, 20, false) },
-    Shape { also: has_digit, ..shape("secret/slack", "xoxp-", WORD, 20, false) },
-    Shape { also: has_digit, ..shape("secret/slack", "xoxa-", WORD, 20, false) },
-    Shape { also: has_digit, ..shape("secret/slack", "xoxr-", WORD, 20, false) },
-    Shape { also: has_digit, ..shape("secret/slack", "xoxs-", WORD, 20, false) },
-    Shape { also: has_digit, ..shape("secret/slack", "xapp-", WORD, 20, false) },
-    Shape { word: &["twilio"], ..shape("secret/twilio", "SK", HEX, 32, true) },
-    Shape { word: &["mailgun"], ..shape("secret/mailgun", "key-", HEX, 32, true) },
-    shape("secret/npm", "npm_", ALNUM, 36, true),
-    shape("secret/pypi", "pypi-AgEI", WORD, 50, false),
+    shape("secret/supabase", "sbp_", HEX, 40, true),
+    shape("secret/notion", "secret_", ALNUM, 43, true),
+    shape("secret/shopify", "shpat_", HEX, 32, true),
+    shape("secret/shopify", "shpca_", HEX, 32, true),
+    shape("secret/shopify", "shppa_", HEX, 32, true),
+    shape("secret/shopify", "shpss_", HEX, 32, true),
     shape("secret/anthropic", "sk-ant-", WORD, 32, false),
     Shape { also: has_digit, ..shape("secret/openai", "sk-proj-", WORD, 40, false) },
     Shape { also: has_digit, ..shape("secret/openai", "sk-svcacct-", WORD, 40, false) },
     Shape { also: has_digit, ..shape("secret/openai", "sk-admin-", WORD, 40, false) },
     Shape { also: has_digit, ..shape("secret/openai", "sk-", ALNUM, 32, false) },
-    shape("secret/huggingface", "hf_", ALNUM, 34, true),
-    shape("secret/digitalocean", "dop_v1_", HEX, 64, true),
-    shape("secret/digitalocean", "doo_v1_", HEX, 64, true),
-    shape("secret/digitalocean", "dor_v1_", HEX, 64, true),
-    shape("secret/shopify", "shpat_", HEX, 32, true),
-    shape("secret/shopify", "shpca_", HEX, 32, true),
-    shape("secret/shopify", "shppa_", HEX, 32, true),
-    shape("secret/shopify", "shpss_", HEX, 32, true),
-    shape("secret/databricks", "dapi", HEX, 32, true),
-    shape("secret/linear", "lin_api_", ALNUM, 40, true),
-    shape("secret/notion", "ntn_", ALNUM, 40, false),
-    shape("secret/notion", "secret_", ALNUM, 43, true),
-    Shape { also: is_postman, ..shape("secret/postman", "PMAK-", WORD, 59, true) },
-    shape("secret/supabase", "sbp_", HEX, 40, true),
-    shape("secret/atlassian", "ATATT3", WORD, 100, false),
+    shape("secret/stripe", "sk_live_", ALNUM, 16, false),
+    shape("secret/stripe", "sk_test_", ALNUM, 16, false),
     shape("secret/sentry", "sntrys_", BASE64 | WORD, 40, false),
     shape("secret/sentry", "sntryu_", HEX, 64, true),
-    shape("secret/fly", "fo1_", WORD, 43, true),
-    shape("secret/fly", "fm1r_", BASE64 | WORD, 80, false),
-    shape("secret/fly", "fm2_", BASE64 | WORD, 80, false),
-    Shape { also: is_bech32, ..shape("secret/age", "AGE-SECRET-KEY-1", UPPER | DIGIT, 58, true) },
+    shape("secret/stripe", "whsec_", BASE64, 24, false),
+    Shape { also: has_digit, ..shape("secret/slack", "xapp-", WORD, 20, false) },
+    Shape { also: has_digit, ..shape("secret/slack", "xoxb-", WORD, 20, false) },
+    Shape { also: has_digit, ..shape("secret/slack", "xoxp-", WORD, 20, false) },
+    Shape { also: has_digit, ..shape("secret/slack", "xoxa-", WORD, 20, false) },
+    Shape { also: has_digit, ..shape("secret/slack", "xoxr-", WORD, 20, false) },
+    Shape { also: has_digit, ..shape("secret/slack", "xoxs-", WORD, 20, false) },
 ];
+
+/// The first three bytes of the prefixes of [`SHAPES`], as numbers that sort like them.
+const KEYS: [u32; SHAPES.len()] = {
+    let mut keys = [0; SHAPES.len()];
+    let mut index = 0;
+    while index < SHAPES.len() {
+        keys[index] = first_three(SHAPES[index].prefix.as_bytes());
+        index += 1;
+    }
+    keys
+};
+
+const fn first_three(prefix: &[u8]) -> u32 {
+    (prefix[0] as u32) << 16 | (prefix[1] as u32) << 8 | prefix[2] as u32
+}
+
+/// The one prefix of two bytes.
+const TWILIO: Shape = Shape { word: &["twilio"], ..shape("secret/twilio", "SK", HEX, 32, true) };
 
 /// Prefixes that end with a point, so that the long word only begins behind them.
 const BEHIND_POINTS: &[Shape] = &[
@@ -139,33 +157,46 @@ pub(crate) const LEAD: usize = 24;
 /// Longer words than this are led by nothing that is known.
 const LED_MAX: usize = 96;
 
-/// One bit for each pair of first bytes, by their low five bits.
-const PAIRS: [u32; 32] = {
-    let mut pairs = [0u32; 32];
+/// One bit for each pair of first bytes.
+const PAIRS: [u64; 1024] = {
+    let mut pairs = [0u64; 1024];
     let mut index = 0;
-    while index < SHAPES.len() {
-        let prefix = SHAPES[index].prefix.as_bytes();
-        pairs[(prefix[0] & 31) as usize] |= 1 << (prefix[1] & 31);
+    while index < SHAPES.len() + 2 {
+        let prefix = if index < SHAPES.len() {
+            SHAPES[index].prefix.as_bytes()
+        } else if index == SHAPES.len() {
+            TWILIO.prefix.as_bytes()
+        } else {
+            b"ey"
+        };
+        let pair = (prefix[0] as usize) << 8 | prefix[1] as usize;
+        pairs[pair >> 6] |= 1 << (pair & 63);
         index += 1;
     }
-    pairs[(b'e' & 31) as usize] |= 1 << (b'y' & 31);
     pairs
 };
 
 /// Whether a word with these first bytes may be a token by its own prefix.
 #[inline(always)]
 pub(crate) fn may_begin(first: u8, second: u8) -> bool {
-    PAIRS[(first & 31) as usize] >> (second & 31) & 1 == 1
+    let pair = usize::from(first) << 8 | usize::from(second);
+    PAIRS[pair >> 6] >> (pair & 63) & 1 == 1
 }
 
 /// Finds a token in the word that begins at `start`.
 pub(crate) fn find(text: &Text<'_>, start: usize) -> Option<Found> {
-    for shape in SHAPES {
-        if shape.prefix.as_bytes()[0] == text.at(start) && has_prefix(text, start, shape.prefix) {
+    let first = [text.at(start), text.at(start + 1), text.at(start + 2)];
+    let key = first_three(&first);
+    let from = KEYS.partition_point(|other| *other < key);
+    for (shape, _) in SHAPES.iter().zip(KEYS).skip(from).take_while(|(_, other)| *other == key) {
+        if has_prefix(text, start, shape.prefix) {
             if let Some(found) = judge(text, shape, start, start + shape.prefix.len()) {
                 return Some(found);
             }
         }
+    }
+    if first[..2] == *TWILIO.prefix.as_bytes() {
+        return judge(text, &TWILIO, start, start + 2);
     }
     if !is_led(text, start) {
         return None;
@@ -192,15 +223,26 @@ fn behind_signs(text: &Text<'_>, start: usize) -> usize {
 }
 
 /// Whether anything before or behind a word asks for a look at it although its first bytes do not.
+#[inline]
 pub(crate) fn is_led(text: &Text<'_>, start: usize) -> bool {
-    let lead = text.before(behind_signs(text, start), 1);
+    let mut lead = text.before(start, 1);
+    if matches!(lead, b'-' | b'_') {
+        if bytes::is(text.before(start, 2), ALNUM) {
+            return false;
+        }
+        lead = text.before(behind_signs(text, start), 1);
+    }
     matches!(lead, b'.' | b':' | b'/' | b'~') || matches!(text.at(start), b'M' | b'N' | b'O')
 }
 
 /// The earliest position at which a token around the word at `start` may begin.
 pub(crate) fn earliest(text: &Text<'_>, start: usize) -> usize {
     let begin = behind_signs(text, start);
-    if matches!(text.before(begin, 1), b'.' | b':' | b'~') { begin.saturating_sub(LEAD) } else { begin }
+    if matches!(text.before(begin, 1), b'.' | b':' | b'~') {
+        begin.saturating_sub(LEAD)
+    } else {
+        begin
+    }
 }
 
 fn judge(text: &Text<'_>, shape: &Shape, start: usize, tail: usize) -> Option<Found> {
@@ -224,7 +266,11 @@ fn judge(text: &Text<'_>, shape: &Shape, start: usize, tail: usize) -> Option<Fo
     if !shape.word.is_empty() && !context::has_word_before(text, start, shape.word) {
         return None;
     }
-    Some(Found { rule: shape.rule, range: start..end, class: if shape.exact { 0 } else { shape.class } })
+    Some(Found {
+        rule: shape.rule,
+        range: start..end,
+        class: if shape.exact { 0 } else { shape.class },
+    })
 }
 
 fn has_prefix(text: &Text<'_>, start: usize, prefix: &str) -> bool {
@@ -234,7 +280,8 @@ fn has_prefix(text: &Text<'_>, start: usize, prefix: &str) -> bool {
 /// Whether `prefix` stands right before `start` and begins a word there.
 fn has_lead(text: &Text<'_>, start: usize, prefix: &str) -> Option<usize> {
     let lead = start.checked_sub(prefix.len())?;
-    (has_prefix(text, lead, prefix) && !text.before(lead, 1).is_ascii_alphanumeric()).then_some(lead)
+    (has_prefix(text, lead, prefix) && !text.before(lead, 1).is_ascii_alphanumeric())
+        .then_some(lead)
 }
 
 fn behind_point(text: &Text<'_>, start: usize, word_end: usize) -> Option<Found> {
@@ -248,8 +295,11 @@ fn behind_point(text: &Text<'_>, start: usize, word_end: usize) -> Option<Found>
         return None;
     }
     let end = run(text, word_end + 1, WORD, 43);
-    (end - word_end == 44 && !bytes::is(text.at(end), ALNUM))
-        .then_some(Found { rule: SENDGRID, range: lead..end, class: 0 })
+    (end - word_end == 44 && !bytes::is(text.at(end), ALNUM)).then_some(Found {
+        rule: SENDGRID,
+        range: lead..end,
+        class: 0,
+    })
 }
 
 /// `digits:AA…`, 35 characters behind the colon.
@@ -263,7 +313,11 @@ fn telegram(text: &Text<'_>, start: usize, word_end: usize) -> Option<Found> {
     }
     let digits = start - 1 - lead;
     let border = !text.before(lead, 1).is_ascii_alphanumeric();
-    ((8..=10).contains(&digits) && border).then_some(Found { rule: TELEGRAM, range: lead..word_end, class: 0 })
+    ((8..=10).contains(&digits) && border).then_some(Found {
+        rule: TELEGRAM,
+        range: lead..word_end,
+        class: 0,
+    })
 }
 
 /// The last part of the address of an incoming webhook.
@@ -300,17 +354,25 @@ fn azure(text: &Text<'_>, start: usize) -> Option<Found> {
     let shaped = text.at(start - 2) == b'Q'
         && !bytes::is(text.before(lead, 1), ALNUM)
         && text.at(start - 3).is_ascii_digit()
-        && (lead..start - 3).all(|at| bytes::is(text.at(at), ALNUM) || b"~._-".contains(&text.at(at)));
+        && (lead..start - 3)
+            .all(|at| bytes::is(text.at(at), ALNUM) || b"~._-".contains(&text.at(at)));
     let mut end = start;
     while end < start + 35 && (bytes::is(text.at(end), ALNUM) || b"~._-".contains(&text.at(end))) {
         end += 1;
     }
-    (shaped && (31..=34).contains(&(end - start))).then_some(Found { rule: AZURE, range: lead..end, class: 0 })
+    (shaped && (31..=34).contains(&(end - start))).then_some(Found {
+        rule: AZURE,
+        range: lead..end,
+        class: 0,
+    })
 }
 
 /// Three parts: the number of a user in base64, a time, a code.
 fn discord_bot(text: &Text<'_>, start: usize, word_end: usize) -> Option<Found> {
-    if !matches!(text.at(start), b'M' | b'N' | b'O') || !(23..=28).contains(&(word_end - start)) || text.at(word_end) != b'.' {
+    if !matches!(text.at(start), b'M' | b'N' | b'O')
+        || !(23..=28).contains(&(word_end - start))
+        || text.at(word_end) != b'.'
+    {
         return None;
     }
     let second = run(text, word_end + 1, WORD, 7);
@@ -320,8 +382,10 @@ fn discord_bot(text: &Text<'_>, start: usize, word_end: usize) -> Option<Found> 
     let end = run(text, second + 1, WORD, 40);
     let length = end - second - 1;
     let written = text.slice(start, word_end);
-    ((27..=39).contains(&length) && has_digit(written) && written.iter().any(u8::is_ascii_lowercase))
-        .then_some(Found { rule: DISCORD, range: start..end, class: 0 })
+    ((27..=39).contains(&length)
+        && has_digit(written)
+        && written.iter().any(u8::is_ascii_lowercase))
+    .then_some(Found { rule: DISCORD, range: start..end, class: 0 })
 }
 
 /// Behind the characters of a class from `start` on, at most `most` of them.
@@ -342,7 +406,9 @@ fn is_bech32(tail: &[u8]) -> bool {
 }
 
 fn is_postman(tail: &[u8]) -> bool {
-    tail.iter().enumerate().all(|(index, &b)| if index == 24 { b == b'-' } else { bytes::is(b, HEX) })
+    tail.iter()
+        .enumerate()
+        .all(|(index, &b)| if index == 24 { b == b'-' } else { bytes::is(b, HEX) })
 }
 
 /// Whether nobody can have meant this as a secret.
@@ -354,7 +420,10 @@ fn is_placeholder(tail: &[u8]) -> bool {
         different += u32::from(seen & bit == 0);
         seen |= bit;
     }
-    different < 4 || bytes::contains_ignoring_case(tail, b"example") || tail.iter().all(|b| bytes::is(*b, LETTER | LOWER)) && bytes::contains_ignoring_case(tail, b"xxxx")
+    different < 4
+        || bytes::contains_ignoring_case(tail, b"example")
+        || tail.iter().all(|b| bytes::is(*b, LETTER | LOWER))
+            && bytes::contains_ignoring_case(tail, b"xxxx")
 }
 
 #[cfg(test)]
@@ -377,7 +446,8 @@ mod tests {
     fn finds(input: &str) -> Option<(&'static str, &str)> {
         let text = Text::new(input.as_bytes(), true);
         (0..input.len()).find_map(|start| {
-            let begins = text.at(start).is_ascii_alphanumeric() && !text.before(start, 1).is_ascii_alphanumeric();
+            let begins = text.at(start).is_ascii_alphanumeric()
+                && !text.before(start, 1).is_ascii_alphanumeric();
             if !begins || !(may_begin(text.at(start), text.at(start + 1)) || is_led(&text, start)) {
                 return None;
             }
@@ -385,6 +455,11 @@ mod tests {
             assert!(found.range.start >= earliest(&text, start));
             Some((RULES[found.rule.index()].name, &input[found.range]))
         })
+    }
+
+    #[test]
+    fn shapes_are_sorted_for_the_search() {
+        assert!(KEYS.is_sorted());
     }
 
     #[test]
@@ -402,14 +477,23 @@ mod tests {
             ("secret/vault", format!("hv{}{}", "b.-_", noise(WORDS, 95))),
             ("secret/doppler", format!("dp.{}{}", "pt.", noise(WORDS, 43))),
             ("secret/telegram", format!("123456789:A{}{}", "A", noise(WORDS, 33))),
+            ("secret/linear", format!("lin_{}{}", "api_", noise(WORDS, 40))),
             ("secret/postman", format!("PM{}{}-{}", "AK-", noise(HEXES, 24), noise(HEXES, 34))),
             ("secret/databricks", format!("da{}{}", "pi", noise(HEXES, 32))),
             ("secret/openai", format!("s{}{}", "k-", noise(WORDS, 48))),
             ("secret/azure", format!("abc8{}{}", "Q~", noise(WORDS, 33))),
         ] {
             assert_eq!(finds(&format!("a {value}, b")), Some((name, &*value)));
-            assert_eq!(finds(&format!("KEY_{value}")), Some((name, &*value)), "an underscore is a border");
-            assert_eq!(finds(&format!("x{value}")).filter(|(n, _)| *n == name), None, "`{name}` glued to a letter");
+            assert_eq!(
+                finds(&format!("KEY_{value}")),
+                Some((name, &*value)),
+                "an underscore is a border"
+            );
+            assert_eq!(
+                finds(&format!("x{value}")).filter(|(n, _)| *n == name),
+                None,
+                "`{name}` glued to a letter"
+            );
         }
     }
 

@@ -20,7 +20,8 @@ pub(crate) fn find(text: &Text<'_>, groups: &Groups) -> Option<Range<usize>> {
         return None;
     }
     let end = groups.end_of(count);
-    let goes_on = groups.groups().len() > count && groups.groups()[count].separator == separator && grouped;
+    let goes_on =
+        groups.groups().len() > count && groups.groups()[count].separator == separator && grouped;
     if goes_on || !digits::may_begin(text, groups.start) || !digits::may_end(text, end) {
         return None;
     }
@@ -37,7 +38,9 @@ pub(crate) fn find(text: &Text<'_>, groups: &Groups) -> Option<Range<usize>> {
 
 /// Whether such a number can have been given out to a person.
 fn is_assigned(number: &[u8]) -> bool {
-    let value = |range: Range<usize>| number[range].iter().fold(0u32, |value, &d| value * 10 + u32::from(d));
+    let value = |range: Range<usize>| {
+        number[range].iter().fold(0u32, |value, &d| value * 10 + u32::from(d))
+    };
     let (area, group, serial) = (value(0..3), value(3..5), value(5..9));
     let void = [(78, 5, 1120), (219, 9, 9999)].contains(&(area, group, serial));
     !(area == 0 || area == 666 || area >= 900 || group == 0 || serial == 0 || void)

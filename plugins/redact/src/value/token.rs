@@ -17,8 +17,10 @@ pub(crate) enum Scheme {
 }
 
 /// The scheme whose word ends right before the blank before `start`, and where the word begins.
+#[inline]
 pub(crate) fn scheme_before(text: &Text<'_>, start: usize) -> Option<(Scheme, usize)> {
-    if text.before(start, 1) != b' ' {
+    let ends_like_one = matches!(text.before(start, 2) | 0x20, b'r' | b'c' | b'n');
+    if text.before(start, 1) != b' ' || !ends_like_one {
         return None;
     }
     let words = [("bearer", Scheme::Bearer), ("basic", Scheme::Basic), ("token", Scheme::Bearer)];
@@ -110,8 +112,9 @@ mod tests {
 
     fn check(input: &str, expected: Option<&str>) {
         let text = Text::new(input.as_bytes(), true);
-        let found = (1..input.len())
-            .find_map(|at| scheme_before(&text, at).and_then(|(scheme, _)| find(&text, at, scheme)));
+        let found = (1..input.len()).find_map(|at| {
+            scheme_before(&text, at).and_then(|(scheme, _)| find(&text, at, scheme))
+        });
         assert_eq!(found.map(|range| &input[range]), expected, "in `{input}`");
     }
 

@@ -20,7 +20,8 @@ pub(crate) fn authority_start(text: &Text<'_>, at: usize) -> Option<usize> {
                     && text.before(start, 4).is_ascii_alphanumeric();
                 return scheme.then_some(start);
             }
-            b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'?' | b'#' | b'\\' | b'|' | 0 => {
+            b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'?' | b'#'
+            | b'\\' | b'|' | 0 => {
                 return None;
             }
             _ => start -= 1,
@@ -32,7 +33,10 @@ pub(crate) fn authority_start(text: &Text<'_>, at: usize) -> Option<usize> {
 /// Finds what has to be hidden in the authority from `start` to the `@` at `at`.
 pub(crate) fn find(text: &Text<'_>, start: usize, at: usize) -> Option<Range<usize>> {
     let host = text.at(at + 1);
-    if !(host.is_ascii_alphanumeric() || host >= 0x80 || matches!(host, b'[' | b'$' | b'{' | b'%' | b'_')) {
+    if !(host.is_ascii_alphanumeric()
+        || host >= 0x80
+        || matches!(host, b'[' | b'$' | b'{' | b'%' | b'_'))
+    {
         return None;
     }
     let written = text.slice(start, at);
