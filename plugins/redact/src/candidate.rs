@@ -12,7 +12,7 @@ use crate::scan::{BLOCK, Masks};
 pub(crate) struct Candidates {
     /// Begins a group of digits from which at least seven characters are digits with single gaps.
     pub(crate) digits: u64,
-    /// Begins a word from which at least [`TOKEN_MIN`] characters are of a token.
+    /// Begins a word from which at least twelve characters are of a token.
     pub(crate) token: u64,
     /// `:` or `=`.
     pub(crate) assign: u64,
@@ -27,12 +27,6 @@ pub(crate) struct Candidates {
     /// The first separator of a hardware address written with `-`, or with `.` in groups of four.
     pub(crate) mac: u64,
 }
-
-/// The shortest run of token characters that is looked at.
-pub(crate) const TOKEN_MIN: usize = 12;
-
-/// How far behind a position the masks look to make it a candidate.
-pub(crate) const LOOK_AHEAD: usize = 16;
 
 impl Candidates {
     /// Those of the block `here`, which follows a byte of the classes `before` and is followed by

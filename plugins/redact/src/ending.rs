@@ -54,7 +54,7 @@ impl Quote {
     fn closes(self, backslashes: usize) -> Option<u8> {
         let mut left = backslashes;
         for level in 0..=self.level {
-            if left % 2 == 0 {
+            if left.is_multiple_of(2) {
                 return Some(level);
             }
             left = (left - 1) / 2;
@@ -139,7 +139,7 @@ impl Quoted {
                 if let Some(level) = self.quote.closes(self.backslashes) {
                     return ended(index - ((1 << level) - 1));
                 }
-            } else if byte == b'"' && self.backslashes % 2 == 0 {
+            } else if byte == b'"' && self.backslashes.is_multiple_of(2) {
                 // A string around this one may end first.
                 match bytes.get(index + 1) {
                     Some(b',' | b'}' | b']' | b'\n' | b'\r') => return ended(index),

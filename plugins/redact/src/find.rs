@@ -337,17 +337,17 @@ impl Finder<'_> {
             _ if self.text.slice(at, (at + 3).min(self.text.len())) == b"%40" => 3,
             _ => return,
         };
-        if width == 1 {
-            if let Some(start) = value::userinfo::authority_start(&self.text, at) {
-                let engine = self.engine;
-                let secret = |text: &Text<'_>| {
-                    let found = value::userinfo::find(text, start, at)?;
-                    let written = text.slice(found.start, found.end);
-                    (!engine.is_placeholder_value(written)).then_some(found)
-                };
-                self.judge(rule::URL_USERINFO, start, secret);
-                return;
-            }
+        if width == 1
+            && let Some(start) = value::userinfo::authority_start(&self.text, at)
+        {
+            let engine = self.engine;
+            let secret = |text: &Text<'_>| {
+                let found = value::userinfo::find(text, start, at)?;
+                let written = text.slice(found.start, found.end);
+                (!engine.is_placeholder_value(written)).then_some(found)
+            };
+            self.judge(rule::URL_USERINFO, start, secret);
+            return;
         }
         let start = value::email::local_start(&self.text, at);
         if start < at {

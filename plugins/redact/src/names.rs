@@ -328,11 +328,12 @@ impl Words {
         while index < name.len() {
             let mut byte = name[index];
             let mut size = 1;
-            if byte == b'%' && index + 2 < name.len() {
-                if let Some(decoded) = crate::bytes::unhex(name[index + 1], name[index + 2]) {
-                    byte = decoded;
-                    size = 3;
-                }
+            if byte == b'%'
+                && index + 2 < name.len()
+                && let Some(decoded) = crate::bytes::unhex(name[index + 1], name[index + 2])
+            {
+                byte = decoded;
+                size = 3;
             }
             let after = name.get(index + size).copied().unwrap_or(0);
             if byte.is_ascii_alphanumeric() || byte >= 0x80 {

@@ -84,7 +84,9 @@ fn is_mask(value: &[u8]) -> bool {
     if stars == value.len() || (stars >= 10 && value.len() - stars <= 4) {
         return true;
     }
-    if value.len() % 3 == 0 && value.chunks(3).all(|chunk| chunk.eq_ignore_ascii_case(b"%2A")) {
+    if value.len().is_multiple_of(3)
+        && value.chunks(3).all(|chunk| chunk.eq_ignore_ascii_case(b"%2A"))
+    {
         return true;
     }
     let same = |sign: u8| value.len() >= 3 && value.iter().all(|b| b.eq_ignore_ascii_case(&sign));

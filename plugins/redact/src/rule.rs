@@ -5,7 +5,7 @@
 
 /// The place of a rule in the list of rules.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct RuleId(pub(crate) u8);
+pub(crate) struct RuleId(pub(crate) u8);
 
 impl RuleId {
     pub(crate) fn index(self) -> usize {

@@ -101,7 +101,6 @@ impl Noise {
 }
 
 const WORD: &str = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ0123456789";
-const HEX: &str = "0123456789abcdef";
 
 /// Values of every kind that ships.
 fn values() -> Vec<String> {

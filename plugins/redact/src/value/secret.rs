@@ -189,10 +189,10 @@ pub(crate) fn find(text: &Text<'_>, start: usize) -> Option<Found> {
     let key = first_three(&first);
     let from = KEYS.partition_point(|other| *other < key);
     for (shape, _) in SHAPES.iter().zip(KEYS).skip(from).take_while(|(_, other)| *other == key) {
-        if has_prefix(text, start, shape.prefix) {
-            if let Some(found) = judge(text, shape, start, start + shape.prefix.len()) {
-                return Some(found);
-            }
+        if has_prefix(text, start, shape.prefix)
+            && let Some(found) = judge(text, shape, start, start + shape.prefix.len())
+        {
+            return Some(found);
         }
     }
     if first[..2] == *TWILIO.prefix.as_bytes() {
