@@ -152,16 +152,17 @@ async fn a_hook_that_is_there_but_different_is_refused_whatever_is_different() {
         ("a field more", "log-filter", "record log-record {", "record log-record { extra: u32,"),
         ("a case more", "http-request", "variant head-action {", "variant head-action { wait,"),
         ("a name in another case", "http-request-body", "last: bool,", "final: bool,"),
-        ("an answer of another type", "scrubber", "option<string>", "string"),
+        ("an answer of another type", "scrubber", "list<option<string>>", "list<string>"),
         ("a kind more", "ticker", "enum fault-kind {", "enum fault-kind { other,"),
     ];
     for (what, interface, from, to) in table {
         let lines = format!("export tamis:plugin/{interface}@0.1.0; {LIFECYCLE}");
         let component = misfits::of_changed(&lines, |text| text.replace(from, to));
         let error = refused(&room, &component, all_grants()).await;
-        let LoadError::Bind(BindError::Misshapen { interface: named, .. })
-        | LoadError::Start(StartError::Bind(BindError::Misshapen { interface: named, .. })) = &error
-        else {
+        let (LoadError::Bind(misfit) | LoadError::Start(StartError::Bind(misfit))) = &error else {
+            panic!("{what}: {error}");
+        };
+        let BindError::Misshapen { interface: named, .. } = misfit else {
             panic!("{what}: {error}");
         };
         assert!(named.contains(interface), "{what}: {error}");

@@ -64,8 +64,9 @@ async fn bodies_pass_the_plugins_in_the_order_of_their_direction() {
     for (hook, first) in [("on-request-body", 0), ("on-response-body", 1)] {
         for cutter_at in [0, 1] {
             let room = Room::default();
-            let config =
-                |how| format!(r#"{{ "hook": "{hook}", "do": "bad-edits", "how": "{how}" }}"#);
+            let config = |how: &str| {
+                format!(r#"{{ "hook": "{hook}", "do": "bad-edits", "how": "{how}" }}"#)
+            };
             let make = |name, how: &str| {
                 room.plugin(guests::HOSTILE).named(name).config(&config(how)).serve()
             };
