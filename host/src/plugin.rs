@@ -181,6 +181,23 @@ impl Plugin {
         }
     }
 
+    /// Shows its sizes in the metrics.
+    pub fn publish_sizes(&self, host: &crate::metrics::Host) {
+        let name = &*self.blueprint.name;
+        #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^53 bytes")]
+        host.plugins.memory.with([name]).set(self.memory() as f64);
+        let state = self.blueprint.services.reach.local.bytes();
+        #[expect(clippy::cast_precision_loss, reason = "state is far below 2^53 bytes")]
+        host.plugins.state_bytes.with([name, "local"]).set(state as f64);
+    }
+
+    /// Makes its metrics visible, in place of those of an older version.
+    pub fn publish_metrics(&self) {
+        if let Some(metrics) = self.blueprint.services.metrics.get() {
+            metrics.publish();
+        }
+    }
+
     /// Bytes of linear memory of all its instances that are not busy now.
     pub fn memory(&self) -> usize {
         let workers = self.workers.iter().flat_map(Worker::kept).map(Seat::memory);
@@ -219,7 +236,10 @@ impl Plugin {
         let place = visit.place();
         let worker = self.worker(visit);
         let fresh = self.isolation == Isolation::Exchange;
-        let limit = self.blueprint.budget.hook;
+        let limit = match hook {
+            Hook::OnRequestBody | Hook::OnResponseBody => self.blueprint.budget.body,
+            _ => self.blueprint.budget.hook,
+        };
         let begun = worker.begin(&self.blueprint, &place, fresh, limit).await;
         let (mut call, seat) = begun.map_err(|fault| self.judge(hook, None, fault, trial))?;
         let mut id = place.id;

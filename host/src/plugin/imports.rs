@@ -4,6 +4,8 @@
 //! describes itself, and not more often than its budget allows. Those that wait are in
 //! `waiting`.
 
+mod waiting;
+
 use wasmtime::component::{HasSelf, Linker};
 
 use super::bindings::tamis::plugin as wit;
@@ -34,6 +36,9 @@ pub fn link(linker: &mut Linker<Sandbox>, interface: &str) -> wasmtime::Result<(
         "metrics" => wit::metrics::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
         "errors" => wit::errors::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
         "exchange" => wit::exchange::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
+        "state" => wit::state::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
+        "outbound-http" => wit::outbound_http::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
+        "probe" => wit::probe::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
         _ => Ok(()),
     }
 }

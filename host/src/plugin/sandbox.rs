@@ -35,6 +35,8 @@ fn processor_time() -> u64 {
 pub struct Budget {
     /// For one call on the request path. Default 10 ms.
     pub hook: Duration,
+    /// For one chunk of a body. Default 10 ms.
+    pub body: Duration,
     /// For one call in the background, waiting included. Default 5 s.
     pub background: Duration,
     /// For one batch of records or texts. Default 1 s: nobody waits for it, and a batch can
@@ -54,6 +56,7 @@ impl Default for Budget {
     fn default() -> Self {
         Self {
             hook: Duration::from_millis(10),
+            body: Duration::from_millis(10),
             background: Duration::from_secs(5),
             logs: Duration::from_secs(1),
             start: Duration::from_secs(1),

@@ -63,6 +63,7 @@ macro_rules! lift {
     };
 }
 
+mod amount;
 mod backend;
 mod background;
 #[cfg(target_arch = "wasm32")]
@@ -82,6 +83,7 @@ mod page;
 #[cfg(target_arch = "wasm32")]
 mod panic;
 mod plugin;
+mod pool;
 pub mod probe;
 mod scrub;
 mod subscription;
@@ -92,6 +94,7 @@ mod value;
 #[cfg(target_arch = "wasm32")]
 mod wire;
 
+pub use amount::{ByteSize, NoAmount, Span};
 pub use background::{Background, Tick};
 pub use carry::Carry;
 pub use config::{Config, ConfigError, Role};
@@ -121,6 +124,7 @@ pub use subscription::{
 /// | `metrics(Set, …)` | the sets declared with [`metrics!`] that it registers |
 /// | `exchanges(field, …)` | fields of the type [`Exchanges`], cleared when an exchange is over |
 /// | `schema = include_str!("…")` | JSON Schema (2020-12) of its configuration |
+/// | `own_allocator` | the crate has a `#[global_allocator]` of its own |
 /// | `name = "…"`, `summary = "…"` | instead of the package's name, without `tamis-`, and description |
 ///
 /// | on a hook | |
@@ -158,11 +162,20 @@ pub mod __private {
     pub use crate::bridge::Bridge;
     pub use crate::bridge::Hosted;
     pub use crate::metrics::kinds as metric_kinds;
+    pub use crate::pool::Pool;
     pub use crate::subscription::Manifest;
 
     /// The name of a plugin whose package has this name.
     pub fn plugin_name(package: &str) -> &str {
         package.strip_prefix("tamis-").unwrap_or(package)
+    }
+
+    /// Reads a plugin which is its own settings.
+    pub fn parse<P>(config: crate::Config) -> Result<P, Vec<crate::ConfigError>>
+    where
+        P: for<'de> serde::Deserialize<'de>,
+    {
+        config.parse()
     }
 
     /// The names of all metrics of these sets.

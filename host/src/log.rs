@@ -1,0 +1,4 @@
+//! The log corridor.
+
+pub mod parse;
+pub mod source;
