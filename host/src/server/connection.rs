@@ -225,7 +225,8 @@ pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, accepted: Accepted)
         Counts::count(&worker.counts.overloaded);
         // A handshake would be work, and work is what there is too much of.
         if tls.is_none() {
-            let answer = worker.service.refuse(Refusal::Overloaded, &info);
+            let connection = worker.service.connect(info);
+            let answer = worker.service.refuse(Refusal::Overloaded, &connection);
             let leaving = worker.turned_away.get();
             worker.turned_away.set(leaving + 1);
             http1::turn_away(Stream::Tcp(stream), &answer, leaving < MAX_TURNED_AWAY).await;
@@ -254,7 +255,7 @@ pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, accepted: Accepted)
             }
         }
     };
-    converse(worker, state, stream, Rc::new(info), first_byte).await;
+    converse(worker, state, stream, info, first_byte).await;
 }
 
 /// Serves a stream on which nothing was read yet.
@@ -262,13 +263,14 @@ async fn converse<S: Service>(
     worker: Rc<Worker<S>>,
     state: Rc<State>,
     mut stream: Stream,
-    info: Rc<ConnectionInfo>,
+    info: ConnectionInfo,
     first_byte: Instant,
 ) {
     let first = patiently(&worker, &state, first_byte, read_first(&mut stream)).await;
     let Some(Some(first)) = first else { return };
-    let exchange =
-        Rc::new(Exchanges { worker, state, info, http2: first.starts_with(http2::PREFACE) });
+    let connection = Rc::new(worker.service.connect(info));
+    let http2 = first.starts_with(http2::PREFACE);
+    let exchange = Rc::new(Exchanges { worker, state, connection, http2 });
     if exchange.http2 {
         http2::serve(&exchange, stream, first).await;
     } else {
@@ -352,6 +354,12 @@ mod tests {
     }
 
     impl Service for Probe {
+        type Connection = ConnectionInfo;
+
+        fn connect(&self, info: ConnectionInfo) -> ConnectionInfo {
+            info
+        }
+
         async fn serve(&self, request: Request<Body>, _: &Rc<ConnectionInfo>) -> Response<Body> {
             let (head, body) = request.into_parts();
             self.asked.borrow_mut().push(format!("{} {}", head.method, head.uri.path()));
@@ -426,9 +434,9 @@ mod tests {
         Rc::new(Worker::new(0, Probe::default(), Arc::new(settings), counts, Phase::Serving))
     }
 
-    fn info() -> Rc<ConnectionInfo> {
+    fn info() -> ConnectionInfo {
         let address = "127.0.0.1:1".parse().expect("an address");
-        Rc::new(ConnectionInfo { peer: address, local: address, tls: None, worker: 0 })
+        ConnectionInfo { peer: address, local: address, tls: None, worker: 0 }
     }
 
     /// Serves one connection on this thread; the other end is the client.

@@ -13,14 +13,14 @@ use http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{ConnectionInfo, Service, connection::State, intake::Intake, upload, worker::Worker};
+use super::{Service, connection::State, intake::Intake, upload, worker::Worker};
 use crate::wire::{Body, BodyError, Refusal};
 
 /// The requests of a connection.
-pub(super) struct Exchanges<S> {
+pub(super) struct Exchanges<S: Service> {
     pub(super) worker: Rc<Worker<S>>,
     pub(super) state: Rc<State>,
-    pub(super) info: Rc<ConnectionInfo>,
+    pub(super) connection: Rc<S::Connection>,
     pub(super) http2: bool,
 }
 
@@ -31,11 +31,11 @@ impl<S: Service> Exchanges<S> {
         request: Request<Incoming>,
         intake: Option<&Rc<RefCell<Intake>>>,
     ) -> Result<Response<Served>, Infallible> {
-        let Self { worker, state, info, http2 } = &*self;
+        let Self { worker, state, connection, http2 } = &*self;
         let exchange = Exchange::begin(state, *http2);
         let request =
             request.map(|incoming| upload::body(incoming, state, &worker.settings.timeouts));
-        let response = worker.service.serve(request, info).await;
+        let response = worker.service.serve(request, connection).await;
         let (mut head, mut body) = response.into_parts();
         let held = intake.is_some_and(|intake| intake.borrow().is_held());
         if let Body::Tunnel(tunnel) = body {
@@ -47,7 +47,8 @@ impl<S: Service> Exchanges<S> {
         }
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             // Bytes behind the request were let through as requests; it is too late to change.
-            let (refused, text) = worker.service.refuse(Refusal::UnaskedUpgrade, info).into_parts();
+            let (refused, text) =
+                worker.service.refuse(Refusal::UnaskedUpgrade, connection).into_parts();
             head = refused;
             body = Body::from(text);
         }

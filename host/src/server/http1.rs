@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    ConnectionInfo, Counts, Service,
+    Counts, Service,
     connection::{State, Wait, Watch},
     exchange::Exchanges,
     intake::{Handle, Intake},
@@ -33,7 +33,7 @@ pub(super) async fn serve<S: Service>(
     stream: Stream,
     first: BytesMut,
 ) {
-    let Exchanges { worker, state, info, .. } = &**exchanges;
+    let Exchanges { worker, state, .. } = &**exchanges;
     let limits = worker.settings.head;
     let intake = Rc::new(RefCell::new(Intake::new(stream, first, limits, Rc::clone(state))));
     let service = service_fn(|request| Rc::clone(exchanges).serve(request, Some(&intake)));
@@ -83,7 +83,7 @@ pub(super) async fn serve<S: Service>(
     };
     // The library is gone, and with it the other handle.
     let Some(intake) = Rc::into_inner(intake).map(RefCell::into_inner) else { return };
-    finish(exchanges, intake, end, info).await;
+    finish(exchanges, intake, end).await;
 }
 
 /// How a connection ends.
@@ -112,13 +112,8 @@ impl End {
     }
 }
 
-async fn finish<S: Service>(
-    exchanges: &Exchanges<S>,
-    mut intake: Intake,
-    end: End,
-    info: &ConnectionInfo,
-) {
-    let Exchanges { worker, state, .. } = exchanges;
+async fn finish<S: Service>(exchanges: &Exchanges<S>, mut intake: Intake, end: End) {
+    let Exchanges { worker, state, connection, .. } = exchanges;
     match end {
         End::Reset => intake.stream().reset_on_drop(),
         End::Tunnel => {
@@ -133,7 +128,7 @@ async fn finish<S: Service>(
                 // One answer for each request: if the refused bytes belonged to the body of a
                 // request, that one was answered already.
                 if state.is_answered() && !intake.is_mid_body() {
-                    let answer = write_out(&worker.service.refuse(refusal, info));
+                    let answer = write_out(&worker.service.refuse(refusal, connection));
                     let write = timeout(LINGER, intake.stream().write_all(&answer));
                     if !matches!(write.await, Ok(Ok(()))) {
                         return;
