@@ -69,6 +69,7 @@ struct Exchange {
 impl Exchange {
     fn begin(state: &Rc<State>, http2: bool) -> Self {
         state.exchanges.set(state.exchanges.get() + 1);
+        state.rests.set(false);
         Self { state: Rc::clone(state), http2 }
     }
 }
