@@ -5,7 +5,8 @@
 //! several, the worst counts. Nothing here tests anything: that is done by plugins through
 //! `probe`, and by the checks of upstreams.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::filter::background::{Background, Check, Status};
@@ -45,6 +46,8 @@ pub struct Board {
 #[derive(Default)]
 struct Inner {
     checks: Vec<Check>,
+    /// What each plugin said last, by its name.
+    said: BTreeMap<String, Vec<Check>>,
     verdict: Option<Status>,
 }
 
@@ -65,7 +68,7 @@ impl Board {
 
     /// What it shows now.
     pub fn shown(&self) -> Shown {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = self.lock();
         Shown { status: inner.verdict.unwrap_or(Status::Unknown), checks: inner.checks.clone() }
     }
 
@@ -80,9 +83,11 @@ impl Board {
         for plugin in plugins.iter().filter(|plugin| plugin.hooks().contains(Hook::Checks)) {
             // A plugin that cannot say how it is has a fault in its account; what it said
             // before still stands.
-            match plugin.checks().await {
-                Ok(said) => checks.extend(said),
-                Err(_) => checks.extend(kept(&before, plugin.name())),
+            if let Ok(said) = plugin.checks().await {
+                self.lock().said.insert(plugin.name().to_string(), said);
+            }
+            if let Some(said) = self.lock().said.get(&**plugin.name()) {
+                checks.extend(said.iter().cloned());
             }
         }
         let changed = before.status == Status::Unknown || !same(&before.checks, &checks);
@@ -95,11 +100,15 @@ impl Board {
             }
         }
         self.publish(&checks, verdict.unwrap_or(before.status));
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.lock();
         inner.checks = checks;
         if verdict.is_some() {
             inner.verdict = verdict;
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn publish(&self, checks: &[Check], verdict: Status) {
@@ -125,15 +134,6 @@ fn dated(said: Said, before: &Shown, now: u64) -> Check {
     Check { component, status, at_worst, latency: None, reason, since }
 }
 
-fn kept(before: &Shown, _plugin: &str) -> Vec<Check> {
-    let host = |check: &&Check| {
-        !(check.component == "host"
-            || check.component.starts_with("upstream:")
-            || check.component.starts_with("plugin:"))
-    };
-    before.checks.iter().filter(host).cloned().collect()
-}
-
 /// Whether nothing changed that anybody would want to know: latencies always do.
 fn same(before: &[Check], now: &[Check]) -> bool {
     before.len() == now.len()
@@ -155,4 +155,117 @@ fn worse(one: Status, other: Status) -> Status {
         Status::Unhealthy => 3,
     };
     if rank(one) >= rank(other) { one } else { other }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::filter::background::PageRequest;
+    use crate::filter::{Fault, FaultKind, Hooks, LocalResponse, Name, Subscription};
+
+    /// Says that a database is well as long as it can, and judges by the worst.
+    struct Judge {
+        name: Name,
+        wants: Subscription,
+        broken: AtomicBool,
+        told: Mutex<Vec<Vec<String>>>,
+    }
+
+    impl Judge {
+        fn new() -> Arc<Self> {
+            Arc::new(Self {
+                name: "judge".into(),
+                wants: Subscription { health: true, ..Subscription::default() },
+                broken: AtomicBool::new(false),
+                told: Mutex::default(),
+            })
+        }
+    }
+
+    #[async_trait]
+    impl Background for Judge {
+        fn name(&self) -> &Name {
+            &self.name
+        }
+
+        fn hooks(&self) -> Hooks {
+            Hooks::default().with(Hook::Checks).with(Hook::OnHealth)
+        }
+
+        fn wants(&self) -> &Subscription {
+            &self.wants
+        }
+
+        async fn checks(&self) -> Result<Vec<Check>, Fault> {
+            if self.broken.load(Ordering::Relaxed) {
+                return Err(Fault::new(FaultKind::Trap, "gone"));
+            }
+            Ok(vec![Check {
+                component: "database".into(),
+                status: Status::Healthy,
+                at_worst: Status::Unhealthy,
+                latency: Some(Duration::from_millis(1)),
+                reason: None,
+                since: 7,
+            }])
+        }
+
+        async fn on_health(&self, all: &[Check]) -> Result<Status, Fault> {
+            self.told.lock().unwrap().push(all.iter().map(|one| one.component.clone()).collect());
+            Ok(all.iter().fold(Status::Healthy, |sum, one| worse(sum, one.status)))
+        }
+
+        async fn on_page(&self, _: &PageRequest) -> Result<LocalResponse, Fault> {
+            Err(Fault::new(FaultKind::Internal, "no pages"))
+        }
+    }
+
+    fn board() -> Board {
+        let build = metrics::Build { version: "0", revision: "0" };
+        Board::new(Arc::new(metrics::Host::new(build)))
+    }
+
+    fn source(status: Arc<Mutex<Status>>) -> Source {
+        Box::new(move || Said {
+            component: "upstream:app".into(),
+            status: *status.lock().unwrap(),
+            at_worst: Status::Unhealthy,
+            reason: None,
+        })
+    }
+
+    #[tokio::test]
+    async fn observers_are_told_when_something_changed_and_only_then() {
+        let (board, judge) = (board(), Judge::new());
+        let status = Arc::new(Mutex::new(Status::Healthy));
+        let sources = [source(Arc::clone(&status))];
+        let plugins: [Arc<dyn Background>; 1] = [judge.clone()];
+        assert_eq!(board.shown().status, Status::Unknown, "before anybody was asked");
+        board.round(&sources, &plugins).await;
+        board.round(&sources, &plugins).await;
+        assert_eq!(board.shown().status, Status::Healthy);
+        assert_eq!(judge.told.lock().unwrap().len(), 1, "nothing changed in between");
+
+        let since = board.shown().checks[0].since;
+        *status.lock().unwrap() = Status::Unhealthy;
+        board.round(&sources, &plugins).await;
+        let shown = board.shown();
+        assert_eq!(shown.status, Status::Unhealthy);
+        assert!(shown.checks[0].since > since, "it took on a new status");
+        assert_eq!(shown.checks[1].since, 7, "a plugin dates its own");
+    }
+
+    #[tokio::test]
+    async fn what_a_plugin_said_stands_while_it_cannot_speak() {
+        let (board, judge) = (board(), Judge::new());
+        let plugins: [Arc<dyn Background>; 1] = [judge.clone()];
+        board.round(&[], &plugins).await;
+        judge.broken.store(true, Ordering::Relaxed);
+        board.round(&[], &plugins).await;
+        assert_eq!(board.shown().checks.len(), 1);
+    }
 }

@@ -3,7 +3,13 @@
 
 pub mod config;
 pub mod filter;
+pub mod proxy;
+pub mod log;
 pub mod plugin;
-pub mod wire;
+pub mod health;
+pub mod state;
 pub mod outbound;
+pub mod server;
+pub mod wire;
 pub mod metrics;
+pub mod app;

@@ -6,6 +6,7 @@
 //! was reached before. What is spoken over the stream is not known here.
 
 pub mod client;
+pub mod delivery;
 
 use std::{
     collections::HashMap,
@@ -272,6 +273,27 @@ impl Dialer {
         peers: mpsc::Sender<DuplexStream>,
     ) -> Result<Self, rustls::Error> {
         Ok(Self { memory: Some(peers), ..Self::new(dialing)? })
+    }
+
+    /// Speaks TLS over a connection to `origin` that a protocol has brought to that point itself,
+    /// as PostgreSQL does. No protocol is offered by ALPN. A stream in memory stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`DialError::Tls`], or [`DialError::Timeout`] after [`Dialing::timeout`].
+    pub async fn secure(&self, origin: &Origin, stream: Stream) -> Result<Stream, DialError> {
+        let Stream::Tcp(stream) = stream else { return Ok(stream) };
+        let connector = self.tls.with_alpn(Vec::new());
+        let handshake = connector.connect(server_name(origin)?, stream);
+        match tokio::time::timeout(self.dialing.timeout, handshake).await {
+            Ok(Ok(stream)) => Ok(Stream::Tls(Box::new(TlsStream::Client(stream)))),
+            Ok(Err(source)) => Err(DialError::Tls { origin: origin.clone(), source }),
+            Err(_) => Err(DialError::Timeout {
+                origin: origin.clone(),
+                phase: DialPhase::Handshake,
+                limit: self.dialing.timeout,
+            }),
+        }
     }
 
     /// Connects to `origin`, within [`Dialing::timeout`].

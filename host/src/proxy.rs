@@ -6,14 +6,15 @@
 //! configuration and plugins from its first hook to its last.
 
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderValue};
-use http::{HeaderMap, Method, Request, Response, StatusCode, request};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, StatusCode, request};
 
 pub mod access;
 pub mod body;
@@ -21,12 +22,14 @@ pub mod encoding;
 pub mod framing;
 pub mod headers;
 pub mod ids;
+pub mod path;
 pub mod reply;
 pub mod route;
 pub mod upstream;
 
 use access::{After, Ending, Last};
 use body::Counted;
+use ids::{Identified, Ids, RequestId};
 use reply::Failure;
 use route::{Route, Routes};
 use upstream::Upstream;
@@ -35,7 +38,7 @@ use crate::filter::exchange::{Exchange, Moment, Opening, Outcome, RequestHead, R
 use crate::filter::{LocalResponse, RequestWalk, ResponseWalk};
 use crate::outbound::Dialer;
 use crate::outbound::client::{self, Pool};
-use crate::wire::{Body, Refusal, Tunnel};
+use crate::wire::{Abort, Authority, Body, HeadLimits, Refusal, Tunnel};
 
 /// One configuration with its plugins, as requests see it.
 pub struct Version {
@@ -45,8 +48,12 @@ pub struct Version {
     pub routes: Routes,
     /// The upstreams, by the index that routes name them by.
     pub upstreams: Vec<Arc<Upstream>>,
-    /// How clients and their headers are treated.
-    pub headers: headers::Policy,
+    /// Who is believed, and what the upstream is told of who asked.
+    pub forwarding: headers::Forwarding,
+    /// Limits of a head.
+    pub head: HeadLimits,
+    /// What paths may hold.
+    pub paths: path::PathRules,
     /// Limits of codings that are undone for plugins.
     pub coding: encoding::Limits,
 }
@@ -57,7 +64,19 @@ pub struct Proxy {
     version: Arc<ArcSwap<Version>>,
     dialer: Arc<Dialer>,
     after: After,
+    ids: RefCell<Ids>,
     pools: RefCell<Pools>,
+}
+
+/// The connection that a request came over.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection {
+    /// The other end.
+    pub peer: SocketAddr,
+    /// This end.
+    pub local: SocketAddr,
+    /// It is encrypted.
+    pub secure: bool,
 }
 
 /// The connections of a worker to the servers of a version.
@@ -76,7 +95,8 @@ impl Proxy {
         dialer: Arc<Dialer>,
         after: After,
     ) -> Self {
-        Self { worker, version, dialer, after, pools: RefCell::default() }
+        let ids = RefCell::default();
+        Self { worker, version, dialer, after, ids, pools: RefCell::default() }
     }
 
     /// What is done after exchanges.
@@ -85,20 +105,20 @@ impl Proxy {
     }
 
     /// Answers a request, whatever happens.
-    pub async fn handle(&self, request: Request<Body>, client: &headers::Client) -> Response<Body> {
+    pub async fn handle(&self, request: Request<Body>, connection: Connection) -> Response<Body> {
         let version = self.version.load_full();
         let (parts, body) = request.into_parts();
-        let opened = match self.open(&version, &parts, client) {
+        let opened = match self.open(&version, parts, &body, connection) {
             Ok(opened) => opened,
-            Err((failure, request_id)) => return self.turn_away(&failure, &request_id, &parts),
+            Err((failure, id)) => return self.turn_away(&failure, &id),
         };
-        let Opened { exchange, route, checked } = opened;
+        let Opened { exchange, route, head, id, upgrade } = opened;
         let ending = Ending::of(&exchange, &route.chain, &self.after);
-        let mut run = Run { proxy: self, version: &version, exchange, route, ending };
+        let mut run = Run { proxy: self, version: &version, exchange, route, ending, id };
         let answer = match run.route.total_timeout {
-            None => run.answer(parts, body, checked, client).await,
+            None => run.answer(head, body, upgrade).await,
             Some(limit) => {
-                let answer = run.answer(parts, body, checked, client);
+                let answer = run.answer(head, body, upgrade);
                 match tokio::time::timeout(limit, answer).await {
                     Ok(answer) => answer,
                     Err(_) => Err(Failure::Overdue),
@@ -111,57 +131,75 @@ impl Proxy {
         }
     }
 
-    /// Checks a request and finds out where it goes, before any hook runs.
+    /// Checks a request, settles who asked and where it goes, before any hook runs.
     fn open(
         &self,
         version: &Version,
-        parts: &request::Parts,
-        client: &headers::Client,
-    ) -> Result<Opened, (Failure, Arc<str>)> {
-        let identity = version.headers.identify(parts, client);
-        let refused = |failure: Failure| (failure, Arc::clone(&identity.request_id));
-        let checked = framing::check(parts, client.tls).map_err(|error| refused(error.into()))?;
-        let route = version
-            .routes
-            .find(checked.authority.host(), checked.path())
-            .ok_or_else(|| refused(Failure::NoRoute))?;
+        mut parts: request::Parts,
+        body: &Body,
+        connection: Connection,
+    ) -> Result<Opened, (Failure, RequestId)> {
+        let Connection { peer, local, secure } = connection;
+        let peer = version.forwarding.peer(peer, local, secure);
+        let (Identified { id, foreign }, trace) = {
+            let mut ids = self.ids.borrow_mut();
+            let trusted = peer.is_trusted();
+            (ids.identify(&parts.headers, trusted), ids.trace(&parts.headers, trusted))
+        };
+        let has_body = !body.is_empty();
+        let checked = match framing::check(&parts, has_body, secure, &version.head, version.paths)
+        {
+            Ok(checked) => checked,
+            Err(refusal) => return Err((refusal.into(), id)),
+        };
+        let host = checked.authority.as_ref().map_or("", Authority::host);
+        let Some(route) = version.routes.find(host, checked.path.path()) else {
+            return Err((Failure::NoRoute, id));
+        };
+        let authority = checked.authority.as_ref().map(Authority::as_str);
+        headers::strip_request(&mut parts.headers);
+        headers::strip_expectation(&mut parts.headers);
+        let client = version.forwarding.apply(&mut parts.headers, &peer, authority);
+        headers::set_request_id(&mut parts.headers, &id);
+        trace.context.write(&mut parts.headers);
         let opening = Opening {
             worker: self.worker,
-            request_id: identity.request_id,
+            request_id: id.as_str().into(),
             route: Arc::clone(&route.name),
             method: parts.method.clone(),
-            original: checked.original.clone(),
-            path: checked.path_shared(),
-            scheme: if client.tls { "https" } else { "http" },
+            original: parts.uri.path_and_query().map_or("", PathAndQuery::as_str).into(),
+            path: checked.path.path().into(),
+            scheme: if client.secure { "https" } else { "http" },
             version: parts.version,
-            client: identity.client,
-            trace: identity.trace,
+            client: client.address.to_string().into(),
+            trace: trace.context.to_filter(),
             received: Moment::now(),
             plugins: route.chain.len(),
         };
-        Ok(Opened {
-            exchange: Arc::new(Exchange::open(opening)),
-            route: Arc::clone(route),
-            checked,
-        })
+        let exchange = Arc::new(Exchange::open(opening));
+        if let Some(foreign) = foreign.as_ref().and_then(RequestId::accept) {
+            // A stranger's id is of use to whoever compares logs, and to nobody else.
+            let value = foreign.as_str().into();
+            exchange.set_attribute(("request.id.client".to_owned(), value));
+        }
+        let head = RequestHead {
+            authority: authority.unwrap_or_default().into(),
+            method: parts.method,
+            target: checked.path.into(),
+            headers: parts.headers,
+            ends: !has_body,
+        };
+        let upgrade = checked.upgrade.filter(|_| route.websocket);
+        Ok(Opened { exchange, route: Arc::clone(route), head, id, upgrade })
     }
 
     /// An answer to what never became an exchange.
-    fn turn_away(
-        &self,
-        failure: &Failure,
-        request_id: &Arc<str>,
-        parts: &request::Parts,
-    ) -> Response<Body> {
-        tracing::debug!(
-            request_id = &**request_id,
-            method = parts.method.as_str(),
-            "a request was turned away: {failure}"
-        );
-        let local = failure.reply().response(Some(request_id));
-        self.after.turned_away(failure.reply().error_type);
-        let mut response = local_response(local);
-        headers::echo(response.headers_mut(), request_id);
+    fn turn_away(&self, failure: &Failure, id: &RequestId) -> Response<Body> {
+        let reply = failure.reply();
+        tracing::debug!(request_id = id.as_str(), "a request was turned away: {failure}");
+        self.after.turned_away(reply.status, reply.error_type);
+        let mut response = local_response(reply.response(Some(id.as_str())));
+        headers::set_request_id(response.headers_mut(), id);
         response
     }
 
@@ -191,7 +229,10 @@ impl Proxy {
 struct Opened {
     exchange: Arc<Exchange>,
     route: Arc<Route>,
-    checked: framing::Checked,
+    head: RequestHead,
+    id: RequestId,
+    /// The protocol that the connection is to change to.
+    upgrade: Option<&'static str>,
 }
 
 /// An exchange under way.
@@ -201,6 +242,7 @@ struct Run<'a> {
     exchange: Arc<Exchange>,
     route: Arc<Route>,
     ending: Ending,
+    id: RequestId,
 }
 
 /// An answer before it goes to the client, with the index of the plugin it came from, if it
@@ -216,22 +258,12 @@ impl Run<'_> {
     /// The list of what happens.
     async fn answer(
         &mut self,
-        parts: request::Parts,
+        mut head: RequestHead,
         body: Body,
-        checked: framing::Checked,
-        client: &headers::Client,
+        upgrade: Option<&'static str>,
     ) -> Result<Response<Body>, Failure> {
-        let is_head = parts.method == Method::HEAD;
-        let upgrade = checked.upgrade.clone().filter(|_| self.route.websocket);
+        let is_head = head.method == Method::HEAD;
         self.check_length(&body)?;
-        let mut head = RequestHead {
-            method: parts.method,
-            authority: checked.authority_shared(),
-            target: checked.target.clone(),
-            headers: parts.headers,
-            ends: body.is_empty(),
-        };
-        self.version.headers.to_upstream(&mut head.headers, &self.exchange, client);
         let answer = match self.route.chain.on_request(&self.exchange, &mut head).await? {
             RequestWalk::Proceed(new) => {
                 let body = self.request_body(&mut head, body, new)?;
@@ -297,7 +329,7 @@ impl Run<'_> {
         &mut self,
         head: &RequestHead,
         body: Body,
-        upgrade: Option<Arc<str>>,
+        upgrade: Option<&'static str>,
     ) -> Result<Answer, Failure> {
         let upstream = &self.version.upstreams[self.route.upstream];
         let replayable = body.is_empty();
@@ -314,9 +346,9 @@ impl Run<'_> {
             let request = client::Request {
                 method: &head.method,
                 target: head.target.as_str(),
-                authority: Some(&head.authority),
+                authority: (!head.authority.is_empty()).then_some(&*head.authority),
                 headers: &head.headers,
-                upgrade: upgrade.as_deref(),
+                upgrade,
             };
             let sent = pool.send(request, body.take().unwrap_or_default()).await;
             let failure = match sent {
@@ -348,7 +380,7 @@ impl Run<'_> {
     /// Takes an answer back through the plugins that saw the request.
     async fn respond(&mut self, answer: Answer, is_head: bool) -> Result<Response<Body>, Failure> {
         let Answer { mut head, mut body, mut below, tunnel } = answer;
-        headers::from_upstream(&mut head.headers);
+        headers::strip_response(&mut head.headers);
         let chain = Arc::clone(&self.route.chain);
         match chain.on_response(&self.exchange, &mut head, below).await? {
             ResponseWalk::Proceed(None) => {}
@@ -378,7 +410,7 @@ impl Run<'_> {
         let mut response = Response::new(body);
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
-        headers::echo(response.headers_mut(), &self.exchange.request_id);
+        headers::set_request_id(response.headers_mut(), &self.id);
         response
     }
 
@@ -421,7 +453,9 @@ impl Run<'_> {
         let abort = matches!(failure, Failure::Aborted)
             || matches!(&failure, Failure::Body(crate::filter::body::BodyStop::Aborted { .. }));
         if abort {
-            return headers::abort();
+            let mut response = Response::new(Body::Empty);
+            response.extensions_mut().insert(Abort);
+            return response;
         }
         let local = reply.response(Some(&self.exchange.request_id));
         let below = self.route.chain.len();
@@ -432,7 +466,7 @@ impl Run<'_> {
             Err(_) => {
                 self.ending.answered(local.status);
                 let mut response = local_response(local);
-                headers::echo(response.headers_mut(), &self.exchange.request_id);
+                headers::set_request_id(response.headers_mut(), &self.id);
                 response
             }
         };

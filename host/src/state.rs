@@ -164,16 +164,30 @@ pub(crate) mod contract {
         Some(String::from_utf8(value.to_vec()).expect("text"))
     }
 
-    /// Runs the whole list. `wait` lets a moment pass, in the store's own kind of time.
-    pub(crate) async fn check<W: Future<Output = ()>>(
+    /// How time passes for a store.
+    pub(crate) struct Time<W> {
+        /// One step of the clock of these tests: long enough for a call to take none of it.
+        pub(crate) step: Duration,
+        /// Lets time pass.
+        pub(crate) wait: W,
+    }
+
+    impl<W: AsyncFn(Duration)> Time<W> {
+        async fn pass(&self, steps: u32) {
+            (self.wait)(self.step * steps).await;
+        }
+    }
+
+    /// Runs the whole list.
+    pub(crate) async fn check<W: AsyncFn(Duration)>(
         store: &dyn Store,
         other: &dyn Store,
-        wait: impl Fn(Duration) -> W,
+        time: Time<W>,
     ) {
         values(store, other).await;
-        expiry(store, &wait).await;
-        increments(store, &wait).await;
-        swaps(store, &wait).await;
+        expiry(store, &time).await;
+        increments(store, &time).await;
+        swaps(store, &time).await;
         limits(store).await;
     }
 
@@ -194,21 +208,21 @@ pub(crate) mod contract {
         assert_eq!(text(store.get("a").await), None);
     }
 
-    async fn expiry<W: Future<Output = ()>>(store: &dyn Store, wait: &impl Fn(Duration) -> W) {
-        let ttl = Some(Duration::from_millis(60));
+    async fn expiry<W: AsyncFn(Duration)>(store: &dyn Store, time: &Time<W>) {
+        let ttl = Some(time.step * 2);
         store.set("short", "x".into(), ttl).await.expect("there is room");
         store.set("renewed", "x".into(), ttl).await.expect("there is room");
         store.set("renewed", "y".into(), None).await.expect("there is room");
         let forever = Some(Duration::from_nanos(u64::MAX));
         store.set("forever", "z".into(), forever).await.expect("there is room");
         assert_eq!(text(store.get("short").await).as_deref(), Some("x"));
-        wait(Duration::from_millis(90)).await;
+        time.pass(3).await;
         assert_eq!(text(store.get("short").await), None, "it has expired");
         assert_eq!(text(store.get("renewed").await).as_deref(), Some("y"), "a set starts anew");
         assert_eq!(text(store.get("forever").await).as_deref(), Some("z"));
     }
 
-    async fn increments<W: Future<Output = ()>>(store: &dyn Store, wait: &impl Fn(Duration) -> W) {
+    async fn increments<W: AsyncFn(Duration)>(store: &dyn Store, time: &Time<W>) {
         assert_eq!(store.increment("n", 5, None).await, Ok(5));
         assert_eq!(store.increment("n", -7, None).await, Ok(-2));
         assert_eq!(text(store.get("n").await).as_deref(), Some("-2"), "a number can be read");
@@ -223,19 +237,19 @@ pub(crate) mod contract {
             store.set("odd", odd.to_owned().into(), None).await.expect("there is room");
             assert_eq!(store.increment("odd", 1, None).await, Err(Error::NotANumber), "{odd:?}");
         }
-        let ttl = Some(Duration::from_millis(120));
+        let ttl = Some(time.step * 4);
         assert_eq!(store.increment("window", 1, ttl).await, Ok(1));
-        wait(Duration::from_millis(70)).await;
+        time.pass(2).await;
         assert_eq!(store.increment("window", 1, ttl).await, Ok(2));
-        wait(Duration::from_millis(70)).await;
+        time.pass(3).await;
         assert_eq!(store.increment("window", 1, ttl).await, Ok(1), "it counts from the first add");
         store.set("kept", "1".into(), None).await.expect("there is room");
-        assert_eq!(store.increment("kept", 1, Some(Duration::from_millis(20))).await, Ok(2));
-        wait(Duration::from_millis(40)).await;
+        assert_eq!(store.increment("kept", 1, Some(time.step)).await, Ok(2));
+        time.pass(2).await;
         assert_eq!(store.increment("kept", 1, None).await, Ok(3), "it was there before");
     }
 
-    async fn swaps<W: Future<Output = ()>>(store: &dyn Store, wait: &impl Fn(Duration) -> W) {
+    async fn swaps<W: AsyncFn(Duration)>(store: &dyn Store, time: &Time<W>) {
         assert_eq!(store.swap("s", Some(b""), "a".into()).await, Ok(false), "absent is not empty");
         assert_eq!(store.swap("s", None, "a".into()).await, Ok(true));
         assert_eq!(store.swap("s", None, "b".into()).await, Ok(false));
@@ -245,10 +259,10 @@ pub(crate) mod contract {
         assert_eq!(store.increment("t", 1, None).await, Ok(1));
         assert_eq!(store.swap("t", Some(b"1"), "9".into()).await, Ok(true), "numbers compare, too");
         assert_eq!(store.increment("t", 1, None).await, Ok(10));
-        let ttl = Some(Duration::from_millis(60));
+        let ttl = Some(time.step * 2);
         store.set("u", "a".into(), ttl).await.expect("there is room");
         assert_eq!(store.swap("u", Some(b"a"), "b".into()).await, Ok(true));
-        wait(Duration::from_millis(90)).await;
+        time.pass(3).await;
         assert_eq!(text(store.get("u").await), None, "a swap leaves the expiry as it was");
         assert_eq!(store.swap("u", Some(b"b"), "c".into()).await, Ok(false));
     }

@@ -17,3 +17,7 @@ pub use body::{Body, BodyError, Tunnel, TunnelEnd};
 pub use deadline::Deadline;
 pub use head::{Framing, Head, HeadLimits, Refusal};
 pub use stream::Stream;
+
+/// In the extensions of an answer: close without sending it, because that is what was decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Abort;

@@ -97,9 +97,8 @@ impl AdminPages {
         let kind = HeaderValue::from_str(&exposition.content_type);
         let kind = kind.unwrap_or(HeaderValue::from_static("text/plain"));
         response.headers_mut().insert(CONTENT_TYPE, kind);
-        if exposition.gzip {
-            let gzip = HeaderValue::from_static("gzip");
-            response.headers_mut().insert(CONTENT_ENCODING, gzip);
+        if let Some(coding) = exposition.content_encoding {
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
         }
         response
     }

@@ -148,6 +148,38 @@ impl Plugins {
         }
     }
 
+    /// What deserves a second look, now that it is known what the plugins are.
+    pub fn warnings(&self, config: &Config) -> Vec<config::Warning> {
+        let mut warnings = Vec::new();
+        for plugin in &config.plugins {
+            let Some(loaded) = self.get(&plugin.name) else { continue };
+            let guard = Filter::stance(&**loaded) == Stance::Guard;
+            let opened = plugin.on_fault.as_ref().filter(|given| given.value == config::OnFault::Open);
+            if let (true, Some(given)) = (guard, opened) {
+                warnings.push(
+                    Fault::new(
+                        &given.origin,
+                        format!("`{}` is a guard and lets everything pass when it fails", plugin.name),
+                    )
+                    .remedy("remove `on-fault`; guards are closed by default")
+                    .into(),
+                );
+            }
+            let hooks = Filter::hooks(&**loaded);
+            if guard && hooks.contains(Hook::OnLogs) && !hooks.contains(Hook::Scrub) {
+                warnings.push(
+                    Fault::new(
+                        &plugin.origin,
+                        format!("`{}` redacts records and has no `scrub`: error events and pages pass it by", plugin.name),
+                    )
+                    .remedy("export `scrubber` as well")
+                    .into(),
+                );
+            }
+        }
+        warnings
+    }
+
     /// Tells every instance that it is about to be dropped.
     pub async fn shut_down(&self, limit: std::time::Duration) {
         futures_util::future::join_all(self.order.iter().map(|plugin| plugin.shut_down(limit)))
@@ -185,7 +217,7 @@ async fn load_one(
         budget: budget(&plugin.budget),
         services,
         config: plugin.settings.json().to_string().into(),
-        paths: plugin.paths.clone(),
+        paths: plugin.paths.iter().map(ToString::to_string).collect(),
         testing: workshop.testing,
     };
     let loaded = load::load(workshop.engine, &compiled, order).await.map_err(at)?;

@@ -183,6 +183,13 @@ impl Serialize for Fault {
 #[derive(Clone, Debug)]
 pub struct Warning(Fault);
 
+impl From<Fault> for Warning {
+    /// For what other rooms find once they have looked closer.
+    fn from(fault: Fault) -> Self {
+        Self(fault)
+    }
+}
+
 impl Warning {
     /// The same finding with less weight.
     pub fn new(fault: Fault) -> Self {

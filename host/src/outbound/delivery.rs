@@ -5,7 +5,7 @@
 //! sends a few at a time. Network errors, 429 and 5xx are tried again with growing, jittered pauses;
 //! what `Retry-After` asks for holds for everything to that origin. Attempts and age are bounded;
 //! what is given up is counted by reason. Within one origin the order is kept only as long as
-//! nothing fails.
+//! nothing fails. No origin takes all places in flight, so one that hangs leaves a way to others.
 //!
 //! How a request is sent is the caller's: this file opens no connection and reads no clock but the
 //! two it is handed (tokio's for pauses, the time of day for dates in `Retry-After`).
@@ -130,6 +130,8 @@ struct Queue {
     /// Of all, those in flight included.
     items: usize,
     bytes: usize,
+    /// Requests in flight by origin.
+    flying: HashMap<Origin, usize>,
     /// Origins that asked for a pause.
     pauses: HashMap<Origin, Instant>,
     random: fastrand::Rng,
@@ -211,6 +213,7 @@ impl Delivery {
             numbers: 0,
             items: 0,
             bytes: 0,
+            flying: HashMap::new(),
             pauses: HashMap::new(),
             random: fastrand::Rng::new(),
             closed: false,
@@ -285,14 +288,16 @@ impl Delivery {
         let mut deadline = None;
         let mut flights = FuturesUnordered::new();
         loop {
+            let mut due = None;
             while flights.len() < self.settings.in_flight {
-                let Some(entry) = self.take() else { break };
-                flights.push(attempt(entry));
+                match self.take() {
+                    Ok(entry) => flights.push(attempt(entry)),
+                    Err(next) => {
+                        due = next;
+                        break;
+                    }
+                }
             }
-            let due = match flights.len() < self.settings.in_flight {
-                true => self.queue().waiting.keys().next().map(|(due, _)| *due),
-                false => None,
-            };
             if deadline.is_some() && flights.is_empty() && due.is_none() {
                 break;
             }
@@ -314,16 +319,21 @@ impl Delivery {
         self.show(&queue);
     }
 
-    /// The next request that may be sent now.
-    fn take(&self) -> Option<Entry> {
+    /// The next request that may be sent now, or the moment at which another one is due. None is,
+    /// too, while all that wait are for origins that have enough in flight.
+    fn take(&self) -> Result<Entry, Option<Instant>> {
+        // One place stays free for another origin.
+        let most = self.settings.in_flight.saturating_sub(1).max(1);
         let now = Instant::now();
         let mut queue = self.queue();
         loop {
-            let first = queue.waiting.first_entry()?;
-            if first.key().0 > now {
-                return None;
-            }
-            let entry = first.remove();
+            let mut due = queue.waiting.range(..=(now, u64::MAX));
+            let first = due.find(|(_, entry)| queue.flying(&entry.origin) < most);
+            let Some(key) = first.map(|(key, _)| *key) else {
+                let mut later = queue.waiting.range((now, u64::MAX)..);
+                return Err(later.next().map(|((due, _), _)| *due));
+            };
+            let Some(entry) = queue.waiting.remove(&key) else { return Err(None) };
             if now.duration_since(entry.taken) > self.settings.age {
                 self.lose(&mut queue, &entry, Loss::Expired);
                 continue;
@@ -331,17 +341,20 @@ impl Delivery {
             match queue.pauses.get(&entry.origin) {
                 Some(until) if *until > now && queue.closed => {
                     self.lose(&mut queue, &entry, Loss::Shutdown);
+                    continue;
                 }
                 Some(until) if *until > now => {
                     let until = *until;
                     queue.put(until, entry);
+                    continue;
                 }
                 Some(_) => {
                     queue.pauses.remove(&entry.origin);
-                    return Some(entry);
                 }
-                None => return Some(entry),
+                None => {}
             }
+            *queue.flying.entry(entry.origin.clone()).or_default() += 1;
+            return Ok(entry);
         }
     }
 
@@ -351,6 +364,7 @@ impl Delivery {
         entry.attempts += 1;
         let verdict = self.judge(&outcome);
         let mut queue = self.queue();
+        queue.landed(&entry.origin);
         let after = match verdict {
             Verdict::Delivered => {
                 queue.items -= 1;
@@ -451,6 +465,19 @@ impl Delivery {
 }
 
 impl Queue {
+    fn flying(&self, origin: &Origin) -> usize {
+        self.flying.get(origin).copied().unwrap_or_default()
+    }
+
+    fn landed(&mut self, origin: &Origin) {
+        if let Some(count) = self.flying.get_mut(origin) {
+            *count -= 1;
+            if *count == 0 {
+                self.flying.remove(origin);
+            }
+        }
+    }
+
     fn put(&mut self, due: Instant, entry: Entry) {
         self.numbers += 1;
         self.waiting.insert((due, self.numbers), entry);
@@ -698,8 +725,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_more_than_a_few_are_in_flight() {
         let bench = Bench::new(Settings::default());
-        for _ in 0..20 {
-            bench.enqueue("http://x/").expect("there is room");
+        for number in 0..20 {
+            bench.enqueue(&format!("http://x{number}/")).expect("there is room");
         }
         let (now, most) = (Cell::new(0), Cell::new(0));
         let send = |_| {
@@ -719,6 +746,39 @@ mod tests {
         bench.delivery.run(send, stop).await;
         assert_eq!(most.get(), 4);
         assert!(bench.delivery.is_empty() && bench.dropped().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_origin_that_hangs_leaves_a_way_to_others() {
+        let bench = Bench::new(Settings { attempts: 1, ..Settings::default() });
+        for _ in 0..20 {
+            bench.enqueue("http://hangs/").expect("there is room");
+        }
+        bench.enqueue("http://y/").expect("there is room");
+        let answered = Cell::new(None);
+        let (now, most) = (Cell::new(0), Cell::new(0));
+        let send = |request: Arc<Request>| {
+            let (answered, now, most, start) = (&answered, &now, &most, bench.start);
+            async move {
+                if request.url == "http://y/" {
+                    answered.set(Some(start.elapsed()));
+                    return status(200);
+                }
+                now.set(now.get() + 1);
+                most.set(most.get().max(now.get()));
+                tokio::time::sleep(Duration::from_millis(4_900)).await;
+                now.set(now.get() - 1);
+                Err(Failure::Network)
+            }
+        };
+        let stop = async {
+            sleep_until(bench.start + Duration::from_secs(60)).await;
+            Instant::now()
+        };
+        bench.delivery.run(send, stop).await;
+        assert_eq!(answered.get(), Some(Duration::ZERO));
+        assert_eq!(most.get(), 3);
+        assert_eq!(bench.dropped(), ["reason=\"attempts\"} 20"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -191,6 +191,8 @@ pub struct Order {
     pub services: Arc<Services>,
     /// Its configuration, as a JSON document.
     pub config: Arc<str>,
+    /// The paths that the operator narrows it to; none: all of those it asks for.
+    pub paths: Vec<String>,
     /// Whether it runs under `tamis test`.
     pub testing: bool,
 }
@@ -254,6 +256,8 @@ pub async fn load(
     if !misfits.is_empty() {
         return Err(LoadError::Subscription(misfits));
     }
+    let mut subscription = subscription;
+    subscription.paths = subscription.paths.narrowed(order.paths);
     let instances = (worker, background);
     Ok(Loaded { blueprint, manifest, hooks, subscription, instances })
 }

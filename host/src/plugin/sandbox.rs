@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use wasmtime::component::ResourceTable;
 use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
 
 use super::services::Services;
 use crate::filter::{Exchange, FaultKind, Name};
@@ -19,7 +19,7 @@ const TABLE_ELEMENTS: usize = 10_000;
 const HANDLES: usize = 64;
 
 /// A call may take so many times its limit when the machine is busy with other things.
-const PATIENCE: u32 = 20;
+pub(super) const PATIENCE: u32 = 20;
 /// What a call is taken to have used at its first tick.
 const FIRST_TICK: Duration = Duration::from_millis(1);
 
@@ -35,6 +35,8 @@ fn processor_time() -> u64 {
 pub struct Budget {
     /// For one call on the request path. Default 10 ms.
     pub hook: Duration,
+    /// For one chunk of a body. Default 10 ms.
+    pub body: Duration,
     /// For one call in the background, waiting included. Default 5 s.
     pub background: Duration,
     /// For one batch of records or texts. Default 1 s: nobody waits for it, and a batch can
@@ -54,6 +56,7 @@ impl Default for Budget {
     fn default() -> Self {
         Self {
             hook: Duration::from_millis(10),
+            body: Duration::from_millis(10),
             background: Duration::from_secs(5),
             logs: Duration::from_secs(1),
             start: Duration::from_secs(1),
@@ -102,6 +105,15 @@ pub enum Breach {
     /// It asked about an exchange that its call is not about.
     #[error("asked about an exchange that is not its own")]
     ForeignExchange,
+    /// It holds more handles of WASI than it may.
+    #[error("holds more than {HANDLES} handles")]
+    Handles,
+    /// It wanted to wait for a clock.
+    #[error("wanted to wait for time to pass, which no plugin may")]
+    Wait,
+    /// It ended itself, as a program does and no plugin may.
+    #[error("ended itself with `exit`")]
+    Exit,
 }
 
 impl Breach {
@@ -109,8 +121,10 @@ impl Breach {
     pub fn kind(self) -> FaultKind {
         match self {
             Self::Deadline(_) => FaultKind::Deadline,
-            Self::HostCalls(_) => FaultKind::Budget,
-            Self::Impure | Self::Random | Self::ForeignExchange => FaultKind::Trap,
+            Self::HostCalls(_) | Self::Handles => FaultKind::Budget,
+            Self::Impure | Self::Random | Self::ForeignExchange | Self::Wait | Self::Exit => {
+                FaultKind::Trap
+            }
         }
     }
 }
@@ -135,6 +149,8 @@ pub struct Sandbox {
     pub metrics: super::imports::Meter,
     /// For `wasi:*` handles.
     pub handles: ResourceTable,
+    /// What it printed of lines that are not complete.
+    pub output: super::wasi::Output,
     budget: Budget,
     limits: Limits,
     /// What the guest said when it panicked, in the call under way.
@@ -169,6 +185,7 @@ impl Sandbox {
             place_index: 0,
             metrics: None,
             handles,
+            output: super::wasi::Output::default(),
             budget,
             limits,
             panic: None,
@@ -222,6 +239,7 @@ impl Sandbox {
 
     /// Opens the budget of one call.
     pub fn open(&mut self, now: Instant, limit: Duration) {
+        self.finish_output();
         self.limit = limit;
         self.used = Duration::ZERO;
         self.resumed.store(0, Ordering::Relaxed);
@@ -279,6 +297,15 @@ impl Sandbox {
         if self.stage == Stage::Describing {
             return Err(Breach::Impure);
         }
+        self.count_call()
+    }
+
+    /// Counts a host call, in whatever stage it is made.
+    ///
+    /// # Errors
+    ///
+    /// [`Breach::HostCalls`] when there were too many.
+    pub fn count_call(&mut self) -> Result<(), Breach> {
         self.calls_left =
             self.calls_left.checked_sub(1).ok_or(Breach::HostCalls(self.budget.host_calls))?;
         Ok(())
@@ -287,6 +314,12 @@ impl Sandbox {
     /// Whether a call that waits or hands work over is refused now.
     pub fn must_not_wait(&self) -> bool {
         self.role == Role::Worker || self.stage != Stage::Serving
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.finish_output();
     }
 }
 

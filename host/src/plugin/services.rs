@@ -10,7 +10,13 @@ use std::time::{Duration, Instant};
 use crate::filter::background::ErrorEvent;
 use crate::filter::queue::Queue;
 use crate::filter::{Fault, Hook, Name, Record, Severity, Source, exchange::Moment};
+use crate::health::probe::Allowed;
 use crate::metrics::{self, Counter, PluginMetrics};
+use crate::outbound::client::{self, Client};
+use crate::outbound::delivery::{self, Delivery};
+use crate::outbound::{self, Dialer, Origin};
+use crate::state::{self, Memory, State, Store};
+use crate::config;
 
 /// Records that a plugin may write per second.
 const RECORDS_PER_SECOND: u32 = 100;
@@ -135,6 +141,91 @@ pub struct Outlets {
     pub clock: Clock,
 }
 
+/// What the imports that reach outside work on. The same for all plugins of a host.
+pub struct Reach {
+    dialer: Arc<Dialer>,
+    client: Arc<Client>,
+    state: Arc<State>,
+    metrics: Arc<metrics::Host>,
+    deliveries: Mutex<Vec<(Name, Arc<Delivery>)>>,
+}
+
+impl Reach {
+    /// On this dialer and state.
+    pub fn new(dialer: Arc<Dialer>, state: Arc<State>, metrics: Arc<metrics::Host>) -> Self {
+        let settings = client::Settings { reach: outbound::Reach::Anywhere, ..Default::default() };
+        let client = Arc::new(Client::new(Arc::clone(&dialer), settings));
+        Self { dialer, client, state, metrics, deliveries: Mutex::default() }
+    }
+
+    /// Asks for others on behalf of plugins.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// The queues of what plugins handed over, for whoever runs them. Each is given out once.
+    pub fn take_deliveries(&self) -> Vec<(Name, Arc<Delivery>)> {
+        std::mem::take(&mut *self.deliveries.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What one plugin may reach, by its grants. Upstreams may be probed by all.
+    pub fn for_plugin(&self, plugin: &config::Plugin, config: &config::Config) -> PluginReach {
+        let name: Name = plugin.name.to_string().into();
+        let wall: delivery::WallClock = Arc::new(std::time::SystemTime::now);
+        let settings = delivery::Settings::default();
+        let delivery = Arc::new(Delivery::new(&name, settings, &self.metrics, wall));
+        let mut deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        if !plugin.grants.http.is_empty() {
+            deliveries.push((Name::clone(&name), Arc::clone(&delivery)));
+        }
+        drop(deliveries);
+        let servers = config.upstreams.iter().flat_map(|upstream| &upstream.servers);
+        let granted = plugin.grants.probe.iter().filter_map(|target| with_credentials(&target.value));
+        let targets = granted.chain(servers.map(|server| server.value.to_string()));
+        let origins = plugin.grants.http.iter().map(|origin| origin.value.to_string());
+        PluginReach {
+            dialer: Arc::clone(&self.dialer),
+            client: Arc::clone(&self.client),
+            local: self.state.local(&name),
+            shared: self.state.shared(&name),
+            // The configuration has checked both.
+            origins: origins.filter_map(|origin| Origin::parse(&origin).ok()).collect(),
+            targets: targets.filter_map(|target| Allowed::parse(&target).ok()).collect(),
+            delivery,
+        }
+    }
+}
+
+/// The target as a URL, with its credentials in it.
+fn with_credentials(target: &config::ServiceUrl) -> Option<String> {
+    let mut url = url::Url::parse(&target.to_string()).ok()?;
+    if let Some(user) = &target.user {
+        url.set_username(user.expose()).ok()?;
+    }
+    if let Some(password) = &target.password {
+        url.set_password(Some(password.expose())).ok()?;
+    }
+    Some(url.into())
+}
+
+/// What one plugin may reach.
+pub struct PluginReach {
+    /// Dials for probes.
+    pub dialer: Arc<Dialer>,
+    /// Asks for answers.
+    pub client: Arc<Client>,
+    /// Its state in this process.
+    pub local: Arc<Memory>,
+    /// Its state in all hosts that act as one.
+    pub shared: Arc<dyn Store>,
+    /// Origins that it may send to.
+    pub origins: Vec<Origin>,
+    /// Targets that it may probe.
+    pub targets: Vec<Allowed>,
+    /// What it hands over.
+    pub delivery: Arc<Delivery>,
+}
+
 /// The host's side of one plugin's imports.
 pub struct Services {
     /// The operator's name for the plugin.
@@ -147,6 +238,8 @@ pub struct Services {
     pub random: Random,
     /// The metrics that it may register; known once it has described itself.
     pub metrics: Metrics,
+    /// What it may reach outside.
+    pub reach: PluginReach,
     records: Inbox,
     records_throttle: Throttle,
     errors: Queue<ErrorEvent>,
@@ -185,7 +278,13 @@ impl Metrics {
 
 impl Services {
     /// For one plugin.
-    pub fn new(plugin: &Name, outlets: &Outlets, limits: metrics::Limits, random: Random) -> Self {
+    pub fn new(
+        plugin: &Name,
+        outlets: &Outlets,
+        limits: metrics::Limits,
+        random: Random,
+        reach: PluginReach,
+    ) -> Self {
         let source: Source = format!("plugin:{plugin}").into();
         let families = &outlets.metrics.logs;
         Self {
@@ -206,7 +305,19 @@ impl Services {
             errors_dropped: families.errors_dropped.with(["queue_overflow"]),
             captured: families.errors_captured.with([&source]),
             source,
+            reach,
         }
+    }
+
+    /// An access to the state was refused or failed.
+    pub fn state_failed(&self, error: &state::Error) {
+        let (scope, reason) = match error {
+            state::Error::Full => ("local", "full"),
+            state::Error::TooLarge { .. } => ("local", "too-large"),
+            state::Error::NotANumber => ("local", "not-a-number"),
+            state::Error::Unavailable(_) => ("shared", "unavailable"),
+        };
+        self.metrics.host.plugins.state_errors.with([&self.plugin, scope, reason]).increment();
     }
 
     /// A record of the plugin. Dropped and counted when there are too many.

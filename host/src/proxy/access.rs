@@ -22,7 +22,7 @@ use crate::filter::exchange::{Exchange, Moment, Outcome, Summary};
 use crate::filter::queue::Queue;
 use crate::filter::{Chain, Record, Severity, Source, Value};
 use crate::metrics::{self, Counter, Gauge};
-use crate::wire::{Body, BodyError};
+use crate::wire::{Body, BodyError, TunnelEnd};
 
 /// What is known about the end of an exchange, as it becomes known. Dropping it is the end.
 pub struct Ending {
@@ -86,6 +86,19 @@ impl Ending {
     pub fn ends(&mut self, outcome: Outcome, error_type: Option<&'static str>) {
         self.outcome = outcome;
         self.error_type = error_type;
+    }
+
+    /// So many bytes of the answer went out.
+    pub fn response(&mut self, bytes: usize) {
+        self.response_bytes += bytes as u64;
+    }
+
+    /// The connection was a tunnel, and is closed now.
+    pub fn tunnelled(&mut self, end: TunnelEnd) {
+        self.request_bytes.set(end.to_upstream);
+        self.response_bytes = end.to_client;
+        self.upstream_done();
+        self.complete();
     }
 
     /// The answer is complete. What was noted before stays.
@@ -219,13 +232,14 @@ struct AfterInner {
     busy: Cell<bool>,
     records: Option<Queue<(Source, Record)>>,
     source: Source,
+    host: Arc<metrics::Host>,
     active: Gauge,
     outcomes: [(Outcome, Counter); 6],
 }
 
 impl After {
     /// With the queue for access records, if there is to be any.
-    pub fn new(records: Option<Queue<(Source, Record)>>, host: &metrics::Host) -> Self {
+    pub fn new(records: Option<Queue<(Source, Record)>>, host: &Arc<metrics::Host>) -> Self {
         let outcome = |outcome: Outcome| {
             (outcome, host.exchanges.ended.with([outcome.as_str()]).split())
         };
@@ -236,6 +250,7 @@ impl After {
             busy: Cell::new(false),
             records,
             source: "access".into(),
+            host: Arc::clone(host),
             active: host.exchanges.active.with([]).split(),
             outcomes: [
                 outcome(Outcome::Completed),
@@ -246,6 +261,11 @@ impl After {
                 outcome(Outcome::Fault),
             ],
         }))
+    }
+
+    /// A request was turned away before it became an exchange.
+    pub fn turned_away(&self, status: StatusCode, reason: &'static str) {
+        self.0.host.exchanges.own_answers.with([status.as_str(), reason]).increment();
     }
 
     fn put(&self, ended: Ended) {

@@ -1,41 +1,25 @@
 //! One connection from its first byte to its last.
 //!
 //! A connection is one task. It drives the HTTP library, looks after every step whether something
-//! is due (a deadline, a refusal, a drain, the need for room), and decides how the connection ends:
-//! with an answer to what could not become a request, as a tunnel, lingering until the client has
-//! read the last answer, or with a reset where an answer broke off.
+//! is due: a deadline, a refusal, a drain, the need for room. What is shared by the two versions of
+//! HTTP is here.
 
 use std::{
     cell::{Cell, RefCell},
-    convert::Infallible,
-    io,
-    pin::{Pin, pin},
+    pin::pin,
     rc::Rc,
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION};
-use http_body::{Frame, SizeHint};
-use hyper::{body::Incoming, server::conn, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
-    time::{Instant, timeout},
-};
+use bytes::BytesMut;
+use tokio::{io::AsyncReadExt, time::Instant};
 
 use super::{
-    ConnectionInfo, Counts, Service,
-    accept::Accepted,
-    frames::FrameMeter,
-    intake::{Handle, Intake},
-    tunnel, upload,
+    ConnectionInfo, Counts, Service, accept::Accepted, exchange::Exchanges, http1, http2,
     worker::Worker,
 };
-use crate::wire::{Body, BodyError, Deadline, Refusal, Stream, Tunnel};
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+use crate::wire::{Deadline, Refusal, Stream, Tunnel};
 
 /// What the parts of a connection, and its worker, tell each other.
 #[derive(Debug)]
@@ -51,19 +35,22 @@ pub(super) struct State {
     /// The beginning of a head was read.
     pub(super) head_began: Cell<bool>,
     /// Heads that were complete, and answers to them.
-    heads: Cell<u64>,
-    answers: Cell<u64>,
+    pub(super) heads: Cell<u64>,
+    pub(super) answers: Cell<u64>,
     /// Requests that are being answered.
-    exchanges: Cell<u32>,
+    pub(super) exchanges: Cell<u32>,
     /// A write waits for the client.
-    blocked: Cell<bool>,
+    pub(super) blocked: Cell<bool>,
     /// Grows with each write that went through.
-    writes: Cell<u64>,
+    pub(super) writes: Cell<u64>,
     /// Bodies whose last piece waits to be sent, and a number that grows with each piece.
-    handed: Cell<u32>,
-    pieces: Cell<u64>,
-    flooded: Cell<bool>,
-    tunnel: RefCell<Option<Box<Tunnel>>>,
+    pub(super) handed: Cell<u32>,
+    pub(super) pieces: Cell<u64>,
+    pub(super) flooded: Cell<bool>,
+    /// Bytes are kept back until the request before them is answered.
+    pub(super) held: Cell<bool>,
+    /// The other protocol's, once it was agreed to.
+    pub(super) tunnel: RefCell<Option<Box<Tunnel>>>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -83,6 +70,7 @@ impl State {
             handed: Cell::new(0),
             pieces: Cell::new(0),
             flooded: Cell::new(false),
+            held: Cell::new(false),
             tunnel: RefCell::new(None),
             waker: RefCell::new(None),
         })
@@ -108,6 +96,11 @@ impl State {
         self.heads.set(self.heads.get() + 1);
     }
 
+    /// What follows the head that passed last is malformed, and nobody has seen the head yet.
+    pub(super) fn head_taken_back(&self) {
+        self.heads.set(self.heads.get() - 1);
+    }
+
     pub(super) fn note_write(&self, went_through: bool) {
         self.blocked.set(!went_through);
         if went_through {
@@ -122,7 +115,7 @@ impl State {
         }
     }
 
-    fn watch(&self, context: &Context<'_>) {
+    pub(super) fn watch(&self, context: &Context<'_>) {
         let mut waker = self.waker.borrow_mut();
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
             *waker = Some(context.waker().clone());
@@ -132,7 +125,7 @@ impl State {
 
 /// What is waited for, with a number that tells one wait from the next of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
+pub(super) enum Wait {
     /// For our own side, which has limits of its own.
     Nothing,
     Head(u64),
@@ -183,18 +176,18 @@ impl Wait {
 }
 
 /// The clock of a connection.
-struct Watch {
+pub(super) struct Watch {
     wait: Wait,
     deadline: Deadline,
 }
 
 impl Watch {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { wait: Wait::Nothing, deadline: Deadline::default() }
     }
 
     /// Ready with what was waited for in vain.
-    fn poll<S>(
+    pub(super) fn poll<S>(
         &mut self,
         context: &mut Context<'_>,
         state: &State,
@@ -220,6 +213,9 @@ impl Watch {
     }
 }
 
+/// Connections above the limit that are given time to read why they are not served.
+const MAX_TURNED_AWAY: usize = 8;
+
 /// Serves a connection until it is closed.
 pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, accepted: Accepted) {
     let Accepted { stream, peer, local, tls, over_limit, _open } = accepted;
@@ -229,7 +225,11 @@ pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, accepted: Accepted)
         Counts::count(&worker.counts.overloaded);
         // A handshake would be work, and work is what there is too much of.
         if tls.is_none() {
-            turn_away(Stream::Tcp(stream), &worker.service.refuse(Refusal::Overloaded, &info));
+            let answer = worker.service.refuse(Refusal::Overloaded, &info);
+            let leaving = worker.turned_away.get();
+            worker.turned_away.set(leaving + 1);
+            http1::turn_away(Stream::Tcp(stream), &answer, leaving < MAX_TURNED_AWAY).await;
+            worker.turned_away.set(worker.turned_away.get() - 1);
         }
         return;
     }
@@ -267,11 +267,12 @@ async fn converse<S: Service>(
 ) {
     let first = patiently(&worker, &state, first_byte, read_first(&mut stream)).await;
     let Some(Some(first)) = first else { return };
-    let exchange = Rc::new(Exchanges { worker, state, info, http2: first.starts_with(PREFACE) });
+    let exchange =
+        Rc::new(Exchanges { worker, state, info, http2: first.starts_with(http2::PREFACE) });
     if exchange.http2 {
-        http2(&exchange, stream, first).await;
+        http2::serve(&exchange, stream, first).await;
     } else {
-        http1(&exchange, stream, first).await;
+        http1::serve(&exchange, stream, first).await;
     }
 }
 
@@ -309,444 +310,584 @@ async fn read_first(stream: &mut Stream) -> Option<BytesMut> {
         if stream.read_buf(&mut first).await.ok()? == 0 {
             return None;
         }
-        if first.len() >= PREFACE.len() || !PREFACE.starts_with(&first) {
+        if first.len() >= http2::PREFACE.len() || !http2::PREFACE.starts_with(&first) {
             return Some(first);
         }
     }
 }
 
-/// Serves HTTP/1.
-async fn http1<S: Service>(exchanges: &Rc<Exchanges<S>>, stream: Stream, first: BytesMut) {
-    let Exchanges { worker, state, info, .. } = &**exchanges;
-    let limits = worker.settings.head;
-    let intake = Rc::new(RefCell::new(Intake::new(stream, first, limits, Rc::clone(state))));
-    let service = service_fn(|request| Rc::clone(exchanges).serve(request, Some(&intake)));
-    let mut builder = conn::http1::Builder::new();
-    // Heads are timed and measured here, before the library sees them.
-    builder.header_read_timeout(None).max_buf_size(limits.bytes + 16 * 1024);
-    if limits.fields != 100 {
-        // The library's own number is the same, and cheaper when it is left alone.
-        builder.max_headers(limits.fields);
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use http_body::Frame;
+    use tokio::{
+        io::{AsyncWriteExt, DuplexStream, duplex},
+        task::LocalSet,
+    };
+
+    use super::{
+        super::{Phase, Settings, Timeouts},
+        *,
+    };
+    use crate::wire::{Body, BodyError, TunnelEnd, body::whole};
+
+    /// Answers by path, and remembers what it was asked.
+    #[derive(Default)]
+    struct Probe {
+        asked: RefCell<Vec<String>>,
+        dropped: Rc<Cell<u32>>,
+        tunnelled: Rc<Cell<Option<TunnelEnd>>>,
+        far: RefCell<Option<DuplexStream>>,
     }
-    let end = {
-        let io = TokioIo::new(Handle(Rc::clone(&intake)));
-        let mut connection = pin!(builder.serve_connection(io, service));
-        let mut watch = Watch::new();
-        let mut closing = false;
-        std::future::poll_fn(|context| {
-            state.watch(context);
-            loop {
-                if let Poll::Ready(result) = connection.as_mut().poll(context) {
-                    return Poll::Ready(End::of(result, state));
+
+    struct CountsDrop(Rc<Cell<u32>>);
+
+    impl Drop for CountsDrop {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    impl Service for Probe {
+        async fn serve(&self, request: Request<Body>, _: &Rc<ConnectionInfo>) -> Response<Body> {
+            let (head, body) = request.into_parts();
+            self.asked.borrow_mut().push(format!("{} {}", head.method, head.uri.path()));
+            let text = match head.uri.path() {
+                "/hang" => {
+                    let _guard = CountsDrop(Rc::clone(&self.dropped));
+                    std::future::pending().await
                 }
-                let close = state.refusal.get().is_some() || (state.is_idle() && state.shed.get());
-                if close && !closing {
-                    closing = true;
-                    connection.as_mut().graceful_shutdown();
-                    continue;
+                "/slow" => {
+                    tokio::time::sleep(Duration::from_secs(100)).await;
+                    Bytes::from_static(b"slow")
                 }
-                match ready!(watch.poll(context, state, worker, closing)) {
-                    Wait::Head(_) => {
-                        Counts::count(&worker.counts.head_timeouts);
-                        state.refuse(Refusal::HeadTimeout);
-                    }
-                    Wait::Request(_) | Wait::Quiet => {
-                        Counts::count(&worker.counts.idle_timeouts);
-                        closing = true;
-                        connection.as_mut().graceful_shutdown();
-                    }
-                    Wait::Write(_) | Wait::Window(_) => {
-                        Counts::count(&worker.counts.write_timeouts);
-                        return Poll::Ready(End::Reset);
-                    }
-                    Wait::Close | Wait::Nothing => return Poll::Ready(End::Close),
+                "/unread" => Bytes::from_static(b"unread"),
+                "/large" => Bytes::from(vec![b'x'; 1 << 20]),
+                "/cut" => {
+                    let frames = vec![
+                        Ok(Frame::data(Bytes::from_static(b"part"))),
+                        Err(BodyError::UpstreamGone(None)),
+                    ];
+                    let frames = futures_util::stream::iter(frames);
+                    return Response::new(Body::boxed(http_body_util::StreamBody::new(frames)));
                 }
+                "/ws" => {
+                    let (near, far) = duplex(1024);
+                    *self.far.borrow_mut() = Some(far);
+                    let told = Rc::clone(&self.tunnelled);
+                    let tunnel = Tunnel {
+                        stream: Stream::Memory(near),
+                        early: Bytes::from_static(b"early"),
+                        idle: None,
+                        on_end: Some(Box::new(move |end| told.set(Some(end)))),
+                    };
+                    let response = Response::builder()
+                        .status(101)
+                        .header("connection", "upgrade")
+                        .header("upgrade", "websocket");
+                    return response.body(Body::Tunnel(Box::new(tunnel))).expect("valid");
+                }
+                _ => match whole(body, 1 << 20).await {
+                    Ok(bytes) => bytes,
+                    Err(error) => {
+                        let status = match error {
+                            BodyError::Idle(_) | BodyError::TooSlow(_) => 408,
+                            _ => 400,
+                        };
+                        let body = Body::from(Bytes::from(error.to_string()));
+                        return Response::builder().status(status).body(body).expect("valid");
+                    }
+                },
+            };
+            Response::new(Body::from(text))
+        }
+
+        fn refuse(&self, refusal: Refusal, _: &ConnectionInfo) -> Response<Bytes> {
+            let status = match refusal {
+                Refusal::HeadTimeout => 408,
+                Refusal::HeadTooLarge => 431,
+                Refusal::Overloaded => 503,
+                _ => 400,
+            };
+            let text = Bytes::from(format!("{refusal:?}"));
+            Response::builder()
+                .status(status)
+                .header("x-request-id", "r")
+                .body(text)
+                .expect("valid")
+        }
+    }
+
+    fn worker(settings: Settings) -> Rc<Worker<Probe>> {
+        let counts = Arc::new(Counts::default());
+        Rc::new(Worker::new(0, Probe::default(), Arc::new(settings), counts, Phase::Serving))
+    }
+
+    fn info() -> Rc<ConnectionInfo> {
+        let address = "127.0.0.1:1".parse().expect("an address");
+        Rc::new(ConnectionInfo { peer: address, local: address, tls: None, worker: 0 })
+    }
+
+    /// Serves one connection on this thread; the other end is the client.
+    fn connect(worker: &Rc<Worker<Probe>>, room: usize) -> DuplexStream {
+        let (near, far) = duplex(room);
+        let worker = Rc::clone(worker);
+        tokio::task::spawn_local(async move {
+            let state = State::new();
+            let _enlisted = worker.enlist(&state);
+            let first_byte = Instant::now() + worker.settings.timeouts.first_byte;
+            converse(Rc::clone(&worker), state, Stream::Memory(near), info(), first_byte).await;
+        });
+        far
+    }
+
+    async fn here<F: Future>(test: F) -> F::Output {
+        LocalSet::new().run_until(test).await
+    }
+
+    /// Sends everything at once and reads to the end.
+    async fn exchange(worker: &Rc<Worker<Probe>>, bytes: &[u8]) -> String {
+        let mut client = connect(worker, 1 << 20);
+        client.write_all(bytes).await.expect("there is room");
+        read_all(&mut client).await
+    }
+
+    async fn read_all(client: &mut DuplexStream) -> String {
+        let mut all = Vec::new();
+        // A reset ends the reading, too.
+        let _ = client.read_to_end(&mut all).await;
+        String::from_utf8_lossy(&all).into_owned()
+    }
+
+    /// Reads an answer whose body has a length, and leaves the connection open.
+    async fn read_answer(client: &mut DuplexStream) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(client.read_u8().await.expect("more of the head"));
+        }
+        let head = String::from_utf8(head).expect("text").to_lowercase();
+        let length = head.split_once("content-length: ").expect("a length").1;
+        let length = length.lines().next().expect("a line").parse().expect("a number");
+        let mut body = vec![0; length];
+        client.read_exact(&mut body).await.expect("a body");
+        head + &String::from_utf8_lossy(&body)
+    }
+
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    #[tokio::test]
+    async fn requests_are_answered_in_order_on_one_connection() {
+        here(async {
+            let worker = worker(Settings::default());
+            let mut client = connect(&worker, 1 << 16);
+            for _ in 0..3 {
+                client.write_all(GET).await.expect("open");
+                assert!(read_answer(&mut client).await.starts_with("http/1.1 200"));
+            }
+            let all = exchange(
+                &worker,
+                b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\
+                  POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n0\r\n\r\n\
+                  GET /c HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            )
+            .await;
+            assert_eq!(all.matches("HTTP/1.1 200").count(), 3, "{all}");
+            assert!(all.find("abc").expect("echoed") < all.find("de").expect("echoed"));
+            let asked = worker.service.asked.borrow();
+            assert_eq!(asked[3..], ["POST /a", "POST /b", "GET /c"]);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_refused_head_reaches_nobody_and_closes_the_connection() {
+        here(async {
+            for (bytes, status, answered) in [
+                (&b"GET / HTTP/1.1\r\n\r\n"[..], "400", 0),
+                (b"GET / HTTP/1.1\nHost: a\n\n", "400", 0),
+                (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "400", 0),
+                (b"\x16\x03\x01 a TLS hello", "400", 0),
+                // A good one first: it is answered, then the bad one.
+                (b"GET /good HTTP/1.1\r\nHost: a\r\n\r\nGET /bad HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400", 1),
+                (b"POST /good HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nokGET /bad HTTP/1.1\r\n x\r\n\r\n", "400", 1),
+            ] {
+                let worker = worker(Settings::default());
+                let all = exchange(&worker, bytes).await;
+                let asked = worker.service.asked.borrow();
+                assert_eq!(asked.len(), answered, "{}", bytes.escape_ascii());
+                assert!(!asked.iter().any(|asked| asked.contains("bad")));
+                let last = all.rfind("HTTP/1.1 ").map(|at| &all[at..]).expect("an answer");
+                assert!(last.starts_with(&format!("HTTP/1.1 {status} ")), "{all}");
+                assert!(last.contains("connection: close\r\n"), "{all}");
+                assert!(last.contains("x-request-id: r\r\n"), "worded by the service: {all}");
+                assert_eq!(all.matches("HTTP/1.1 ").count(), answered + 1, "{all}");
             }
         })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_malformed_breaks_off_and_is_answered_once() {
+        here(async {
+            let start = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+            for body in ["2\nab\r\n0\r\n\r\n", "2\r\nabX", "zz\r\n", "2;\u{1}\r\nab\r\n0\r\n\r\n"] {
+                // What came together with its head takes the head with it.
+                let worker = worker(Settings::default());
+                let all = exchange(&worker, format!("{start}{body}GET /bad").as_bytes()).await;
+                assert!(all.starts_with("HTTP/1.1 400 "), "{body:?}: {all}");
+                assert_eq!(all.matches("HTTP/1.1").count(), 1, "{body:?}: {all}");
+                assert!(worker.service.asked.borrow().is_empty(), "{body:?}");
+                // What comes later breaks the body off.
+                let mut client = connect(&worker, 1 << 16);
+                client.write_all(start.as_bytes()).await.expect("open");
+                while worker.service.asked.borrow().is_empty() {
+                    tokio::task::yield_now().await;
+                }
+                client.write_all(format!("{body}GET /bad").as_bytes()).await.expect("open");
+                let all = read_all(&mut client).await;
+                assert!(all.starts_with("HTTP/1.1 400 "), "{body:?}: {all}");
+                assert_eq!(all.matches("HTTP/1.1").count(), 1, "{body:?}: {all}");
+                assert_eq!(*worker.service.asked.borrow(), ["POST /x"]);
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn heads_and_bodies_may_come_byte_by_byte() {
+        here(async {
+            let worker = worker(Settings::default());
+            let client = connect(&worker, 1);
+            let bytes = b"\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc\
+                POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n";
+            let (mut read, mut write) = tokio::io::split(client);
+            let reads = async {
+                let mut all = Vec::new();
+                while !all.ends_with(b"\r\n\r\nx") {
+                    all.push(read.read_u8().await.expect("more comes"));
+                }
+                String::from_utf8_lossy(&all).into_owned()
+            };
+            let (sent, all) = tokio::join!(write.write_all(bytes), reads);
+            assert!(sent.is_ok() && all.contains("\r\n\r\nabcHTTP/1.1 200 "), "{all}");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_head_may_be_as_large_as_its_limit() {
+        here(async {
+            let limit = Settings::default().head.bytes;
+            for (size, status) in [(limit - 1, "200"), (limit, "200"), (limit + 1, "431")] {
+                let worker = worker(Settings::default());
+                let frame = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nx: \r\n\r\n".len();
+                let filler = "v".repeat(size - frame);
+                let head = format!(
+                    "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nx: {filler}\r\n\r\n"
+                );
+                let all = exchange(&worker, head.as_bytes()).await;
+                assert!(all.starts_with(&format!("HTTP/1.1 {status} ")), "{size}: {all:.40}");
+            }
+            for (count, status) in [(100, "200"), (101, "400")] {
+                let worker = worker(Settings::default());
+                let fields = "x: y\r\n".repeat(count - 2);
+                let head =
+                    format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
+                let all = exchange(&worker, head.as_bytes()).await;
+                assert!(all.starts_with(&format!("HTTP/1.1 {status} ")), "{count}: {all:.40}");
+            }
+        })
+        .await;
+    }
+
+    /// Sends `bytes`, then nothing; gives what came and after how many seconds the end did.
+    async fn silence_after(bytes: &[u8], settings: Settings) -> (String, u64) {
+        here(async {
+            let worker = worker(settings);
+            let start = Instant::now();
+            let mut client = connect(&worker, 1 << 16);
+            client.write_all(bytes).await.expect("there is room");
+            let all = read_all(&mut client).await;
+            (all, start.elapsed().as_secs())
+        })
         .await
-    };
-    // The library is gone, and with it the other handle.
-    let Some(intake) = Rc::into_inner(intake).map(RefCell::into_inner) else { return };
-    finish(exchanges, intake, end, info).await;
-}
+    }
 
-/// How a connection ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// In good order, as far as the library knows.
-    Close,
-    /// An answer broke off, or the client does not read: it must not look complete.
-    Reset,
-    /// The other protocol takes over.
-    Tunnel,
-}
+    #[tokio::test(start_paused = true)]
+    async fn each_phase_ends_in_time() {
+        let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n";
+        let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab";
+        for (bytes, answer, seconds) in [
+            (&b""[..], "", 10),
+            (b"PRI * HTTP/2.0\r\n", "", 10),
+            (b"GET / HTTP/1.1\r\nHost: a", "HTTP/1.1 408 ", 10),
+            (b"G", "HTTP/1.1 408 ", 10),
+            (post.as_bytes(), "HTTP/1.1 408 ", 10 + 2),
+            (chunked.as_bytes(), "HTTP/1.1 408 ", 10 + 2),
+            (GET, "HTTP/1.1 200 ", 30),
+        ] {
+            let (all, took) = silence_after(bytes, Settings::default()).await;
+            assert!(all.starts_with(answer), "{}: {all}", bytes.escape_ascii());
+            assert_eq!(all.is_empty(), answer.is_empty());
+            // Two seconds are left to a client that was told to go away.
+            assert!(
+                (seconds - 2..=seconds + 2).contains(&took),
+                "{}: {took}",
+                bytes.escape_ascii()
+            );
+        }
+    }
 
-impl End {
-    fn of(result: Result<(), hyper::Error>, state: &State) -> Self {
-        match result {
-            _ if state.tunnel.borrow().is_some() => Self::Tunnel,
-            Ok(()) => Self::Close,
-            // The body of an answer failed.
-            Err(error) if error.is_user() => Self::Reset,
-            Err(error) => {
-                tracing::debug!(%error, "connection failed");
-                Self::Close
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_given_up_when_it_is_silent_or_too_slow() {
+        let timeouts = Timeouts { body_rate: 0, ..Timeouts::default() };
+        let settings = Settings { timeouts, ..Settings::default() };
+        let post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab";
+        let (all, took) = silence_after(post, settings).await;
+        assert!(all.starts_with("HTTP/1.1 408 "), "{all}");
+        assert!((30..=33).contains(&took), "idle: {took}");
+        // 600 bytes a second, where 1024 are asked for after ten.
+        here(async {
+            let worker = worker(Settings::default());
+            let start = Instant::now();
+            let mut client = connect(&worker, 1 << 16);
+            let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n";
+            client.write_all(head).await.expect("open");
+            while client.write_all(&[b'x'; 600]).await.is_ok() && start.elapsed().as_secs() < 60 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
-        }
-    }
-}
-
-async fn finish<S: Service>(
-    exchanges: &Exchanges<S>,
-    mut intake: Intake,
-    end: End,
-    info: &ConnectionInfo,
-) {
-    let Exchanges { worker, state, .. } = exchanges;
-    match end {
-        End::Reset => intake.stream().reset_on_drop(),
-        End::Tunnel => {
-            let tunnel = state.tunnel.borrow_mut().take();
-            let Some(tunnel) = tunnel else { return };
-            let (stream, early) = intake.into_stream();
-            tunnel::run(stream, early, *tunnel).await;
-        }
-        End::Close => {
-            if let Some(refusal) = state.refusal.get() {
-                Counts::count(&worker.counts.refused);
-                // One answer for each request: if the refused bytes belonged to the body of a
-                // request, that one was answered already.
-                if state.is_answered() && !intake.is_mid_body() {
-                    let answer = write_out(&worker.service.refuse(refusal, info));
-                    let write = timeout(LINGER, intake.stream().write_all(&answer));
-                    if !matches!(write.await, Ok(Ok(()))) {
-                        return;
-                    }
-                }
+            let took = start.elapsed().as_secs();
+            // 600 t = 1024 (t - 10) at 24.2 s.
+            assert!((24..=28).contains(&took), "{took}");
+            assert!(read_all(&mut client).await.starts_with("HTTP/1.1 408 "));
+        })
+        .await;
+        // What is fast enough may take as long as it likes.
+        here(async {
+            let worker = worker(Settings::default());
+            let mut client = connect(&worker, 1 << 16);
+            let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n";
+            client.write_all(head).await.expect("open");
+            for _ in 0..100 {
+                client.write_all(&[b'x'; 2000]).await.expect("open");
+                tokio::time::sleep(Duration::from_millis(1500)).await;
             }
-            if state.refusal.get().is_some() || intake.is_mid_message() {
-                linger(intake.stream()).await;
-            } else {
-                // TLS wants to say goodbye; TCP says it by itself.
-                let _ = timeout(LINGER, intake.stream().shutdown()).await;
+            assert!(read_answer(&mut client).await.starts_with("http/1.1 200 "));
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn our_own_slowness_is_not_the_clients_fault() {
+        let (all, took) =
+            silence_after(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n", Settings::default()).await;
+        assert!(all.ends_with("slow"), "{all}");
+        assert!((130..=132).contains(&took), "answered after 100, idle for 30: {took}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_read_is_cut_off() {
+        here(async {
+            let worker = worker(Settings::default());
+            let start = Instant::now();
+            let mut client = connect(&worker, 1000);
+            client.write_all(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("open");
+            tokio::time::sleep(Duration::from_secs(29)).await;
+            let mut some = [0; 500];
+            client.read_exact(&mut some).await.expect("still open");
+            tokio::time::sleep(Duration::from_secs(29)).await;
+            client.read_exact(&mut some).await.expect("reading keeps it open");
+            while worker.counts.write_timeouts.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                assert!(start.elapsed().as_secs() < 120);
             }
-        }
+            assert!((87..=90).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+            assert!(read_all(&mut client).await.len() < 2000, "what was written, and the end");
+        })
+        .await;
     }
-}
 
-/// Longest wait for a client that was told to go away.
-const LINGER: Duration = Duration::from_secs(2);
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_does_not_look_complete() {
+        here(async {
+            let all =
+                exchange(&worker(Settings::default()), b"GET /cut HTTP/1.1\r\nHost: a\r\n\r\n")
+                    .await;
+            assert!(!all.ends_with("0\r\n\r\n"), "{all}");
+        })
+        .await;
+    }
 
-/// Reads what the client still sends, and throws it away, so that closing does not destroy the
-/// answer that it may not have read yet.
-async fn linger(stream: &mut Stream) {
-    let read = async {
-        stream.shutdown().await?;
-        let mut left = 256 * 1024;
-        let mut bytes = BytesMut::with_capacity(8 * 1024);
-        while left > 0 {
-            let length = stream.read_buf(&mut bytes).await?;
-            if length == 0 {
-                break;
+    #[tokio::test]
+    async fn a_client_that_leaves_takes_its_request_with_it() {
+        here(async {
+            let worker = worker(Settings::default());
+            let mut client = connect(&worker, 1 << 16);
+            client.write_all(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("open");
+            while worker.service.asked.borrow().is_empty() {
+                tokio::task::yield_now().await;
             }
-            left = usize::saturating_sub(left, length);
-            bytes.clear();
-        }
-        io::Result::Ok(())
-    };
-    let _ = timeout(LINGER, read).await;
-}
-
-/// Writes an answer without waiting, and closes.
-fn turn_away(mut stream: Stream, answer: &Response<Bytes>) {
-    let bytes = write_out(answer);
-    let mut context = Context::from_waker(Waker::noop());
-    // A fresh connection has room for a short answer.
-    let _ = Pin::new(&mut stream).poll_write(&mut context, &bytes);
-    let _ = Pin::new(&mut stream).poll_shutdown(&mut context);
-}
-
-/// The bytes of an answer after which the connection is closed.
-fn write_out(answer: &Response<Bytes>) -> Vec<u8> {
-    let status = answer.status();
-    let reason = status.canonical_reason().unwrap_or_default();
-    let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
-    for (name, value) in answer.headers() {
-        if matches!(name.as_str(), "connection" | "content-length" | "transfer-encoding") {
-            continue;
-        }
-        bytes.extend_from_slice(name.as_str().as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-    }
-    let end = format!("connection: close\r\ncontent-length: {}\r\n\r\n", answer.body().len());
-    bytes.extend_from_slice(end.as_bytes());
-    bytes.extend_from_slice(answer.body());
-    bytes
-}
-
-/// Serves HTTP/2.
-async fn http2<S: Service>(exchanges: &Rc<Exchanges<S>>, stream: Stream, first: BytesMut) {
-    let Exchanges { worker, state, .. } = &**exchanges;
-    let service = {
-        let exchanges = Rc::clone(exchanges);
-        service_fn(move |request| Rc::clone(&exchanges).serve(request, None))
-    };
-    let window = 1024 * 1024;
-    let mut builder = conn::http2::Builder::new(OnThisThread);
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(worker.settings.streams)
-        .max_header_list_size(u32::try_from(worker.settings.head.bytes).unwrap_or(u32::MAX))
-        .initial_stream_window_size(window)
-        .initial_connection_window_size(window)
-        .max_send_buf_size(256 * 1024)
-        .max_pending_accept_reset_streams(20)
-        .max_local_error_reset_streams(128)
-        .keep_alive_interval(Duration::from_secs(20))
-        .keep_alive_timeout(Duration::from_secs(10));
-    let io = TokioIo::new(Metered::new(stream, first, Rc::clone(state)));
-    let mut connection = pin!(builder.serve_connection(io, service));
-    let mut watch = Watch::new();
-    let mut closing = false;
-    std::future::poll_fn(|context| {
-        state.watch(context);
-        loop {
-            if let Poll::Ready(result) = connection.as_mut().poll(context) {
-                if let Err(error) = result {
-                    tracing::debug!(%error, "connection failed");
-                }
-                return Poll::Ready(());
+            drop(client);
+            while worker.service.dropped.get() == 0 {
+                tokio::task::yield_now().await;
             }
-            let close = worker.is_draining()
-                || state.answers.get() >= worker.settings.requests
-                || (state.is_idle() && state.shed.get());
-            if close && !closing {
-                closing = true;
-                connection.as_mut().graceful_shutdown();
-                continue;
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_before_the_body_was_read_reaches_the_client() {
+        here(async {
+            let worker = worker(Settings::default());
+            let mut client = connect(&worker, 1000);
+            let head = b"POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n";
+            client.write_all(head).await.expect("open");
+            // Keeps sending, as clients do, while the answer is on its way.
+            let sent = client.write_all(&[b'x'; 20_000]).await;
+            assert!(sent.is_ok(), "what it sends is still read");
+            assert!(read_all(&mut client).await.ends_with("unread"));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_tunnel_begins_with_the_101_and_not_before() {
+        here(async {
+            let worker = worker(Settings::default());
+            let mut client = connect(&worker, 1 << 16);
+            let ask = b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nframe";
+            client.write_all(ask).await.expect("open");
+            while worker.service.far.borrow().is_none() {
+                tokio::task::yield_now().await;
             }
-            match ready!(watch.poll(context, state, worker, closing)) {
-                Wait::Request(_) | Wait::Quiet | Wait::Head(_) => {
-                    Counts::count(&worker.counts.idle_timeouts);
-                    closing = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                Wait::Write(_) | Wait::Window(_) => {
-                    Counts::count(&worker.counts.write_timeouts);
-                    return Poll::Ready(());
-                }
-                Wait::Close | Wait::Nothing => return Poll::Ready(()),
+            let mut upstream = worker.service.far.take().expect("just seen");
+            let mut frame = [0; 5];
+            upstream.read_exact(&mut frame).await.expect("what came early arrives");
+            assert_eq!(&frame, b"frame");
+            upstream.write_all(b" more").await.expect("open");
+            drop(upstream);
+            drop(client.shutdown().await);
+            let all = read_all(&mut client).await;
+            assert!(all.starts_with("HTTP/1.1 101 "), "{all}");
+            assert!(all.ends_with("\r\n\r\nearly more"), "{all}");
+            let end = worker.service.tunnelled.get().expect("the end was told");
+            assert_eq!((end.to_upstream, end.to_client), (5, 10));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_follows_an_upgrade_that_was_not_granted_is_a_request() {
+        here(async {
+            let worker = worker(Settings::default());
+            let ask = "GET /no HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+            let next = "GET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+            let all = exchange(&worker, format!("{ask}{next}").as_bytes()).await;
+            assert_eq!(all.matches("HTTP/1.1 200").count(), 2, "{all}");
+            assert_eq!(*worker.service.asked.borrow(), ["GET /no", "GET /next"]);
+            let all = exchange(&worker, format!("{ask}\u{1}raw").as_bytes()).await;
+            assert_eq!(all.matches("HTTP/1.1 200").count(), 1, "{all}");
+            assert_eq!(all.matches("HTTP/1.1 400").count(), 1, "{all}");
+            // A 101 that comes for a request without an upgrade is not let through.
+            let all =
+                exchange(&worker, b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+                    .await;
+            assert!(!all.contains(" 101 "), "{all}");
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_connection_ends_after_its_last_request() {
+        here(async {
+            let worker = worker(Settings { requests: 3, ..Settings::default() });
+            let mut client = connect(&worker, 1 << 16);
+            for last in [false, false, true] {
+                client.write_all(GET).await.expect("open");
+                let answer = read_answer(&mut client).await;
+                assert_eq!(answer.contains("connection: close"), last, "{answer}");
             }
-        }
-    })
-    .await;
-    if state.flooded.get() {
-        Counts::count(&worker.counts.floods);
+            assert_eq!(read_all(&mut client).await, "");
+        })
+        .await;
     }
-}
 
-/// Runs the streams of an HTTP/2 connection on the worker's own thread.
-#[derive(Debug, Clone, Copy)]
-struct OnThisThread;
-
-impl<F> hyper::rt::Executor<F> for OnThisThread
-where
-    F: Future + 'static,
-    F::Output: 'static,
-{
-    fn execute(&self, future: F) {
-        tokio::task::spawn_local(future);
-    }
-}
-
-/// The requests of a connection.
-struct Exchanges<S> {
-    worker: Rc<Worker<S>>,
-    state: Rc<State>,
-    info: Rc<ConnectionInfo>,
-    http2: bool,
-}
-
-impl<S: Service> Exchanges<S> {
-    async fn serve(
-        self: Rc<Self>,
-        request: Request<Incoming>,
-        intake: Option<&Rc<RefCell<Intake>>>,
-    ) -> Result<Response<Served>, Infallible> {
-        let Self { worker, state, info, http2 } = &*self;
-        let exchange = Exchange::begin(state, *http2);
-        let request =
-            request.map(|incoming| upload::body(incoming, state, &worker.settings.timeouts));
-        let response = worker.service.serve(request, info).await;
-        let (mut head, mut body) = response.into_parts();
-        let held = intake.is_some_and(|intake| intake.borrow().is_held());
-        if let Body::Tunnel(tunnel) = body {
-            body = Body::Empty;
-            if held && head.status == StatusCode::SWITCHING_PROTOCOLS {
-                *state.tunnel.borrow_mut() = Some(tunnel);
-                return Ok(Response::from_parts(head, Served { body, exchange, handed: false }));
+    #[tokio::test(start_paused = true)]
+    async fn a_drain_ends_silent_and_idle_connections_at_once_and_finishes_the_others() {
+        here(async {
+            let worker = worker(Settings::default());
+            let mut silent = connect(&worker, 1 << 16);
+            let mut idle = connect(&worker, 1 << 16);
+            idle.write_all(GET).await.expect("open");
+            read_answer(&mut idle).await;
+            let mut racing = connect(&worker, 1 << 16);
+            racing.write_all(GET).await.expect("open");
+            read_answer(&mut racing).await;
+            let mut busy = connect(&worker, 1 << 16);
+            busy.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("open");
+            let start = Instant::now();
+            while worker.service.asked.borrow().len() < 3 {
+                tokio::task::yield_now().await;
             }
-        }
-        if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            // Bytes behind the request were let through as requests; it is too late to change.
-            let (refused, text) = worker.service.refuse(Refusal::UnaskedUpgrade, info).into_parts();
-            head = refused;
-            body = Body::from(text);
-        }
-        state.answers.set(state.answers.get() + 1);
-        if !http2 && (worker.is_leaving() || state.answers.get() >= worker.settings.requests) {
-            head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        Ok(Response::from_parts(head, Served { body, exchange, handed: false }))
-    }
-}
-
-/// Counts a request from its head to the last byte of its answer.
-struct Exchange {
-    state: Rc<State>,
-    http2: bool,
-}
-
-impl Exchange {
-    fn begin(state: &Rc<State>, http2: bool) -> Self {
-        state.exchanges.set(state.exchanges.get() + 1);
-        Self { state: Rc::clone(state), http2 }
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        self.state.exchanges.set(self.state.exchanges.get() - 1);
-        // A stream is a task of its own, and the connection has to hear that it ended. In HTTP/1
-        // both are the same task, which is awake.
-        if self.http2 {
-            self.state.wake();
-        }
-    }
-}
-
-/// The body of an answer on its way to the client.
-struct Served {
-    body: Body,
-    exchange: Exchange,
-    /// The last piece was taken, and nobody asked for the next one since.
-    handed: bool,
-}
-
-impl Served {
-    fn hand(&mut self, handed: bool) {
-        if self.handed != handed {
-            self.handed = handed;
-            let count = &self.exchange.state.handed;
-            count.set(if handed { count.get() + 1 } else { count.get() - 1 });
-        }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.hand(false);
-    }
-}
-
-impl http_body::Body for Served {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let this = self.get_mut();
-        let frame = Pin::new(&mut this.body).poll_frame(context);
-        let handed = matches!(frame, Poll::Ready(Some(Ok(_))));
-        if handed {
-            let pieces = &this.exchange.state.pieces;
-            pieces.set(pieces.get() + 1);
-        }
-        this.hand(handed);
-        frame
+            worker.enter(Phase::Draining(start + Duration::from_secs(1000)));
+            assert_eq!(read_all(&mut silent).await, "");
+            assert!(start.elapsed().is_zero(), "who said nothing is not waited for");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            racing.write_all(GET).await.expect("open");
+            let answer = read_answer(&mut racing).await;
+            assert!(answer.contains("connection: close"), "a request on its way: {answer}");
+            assert_eq!(read_all(&mut racing).await, "");
+            assert_eq!(read_all(&mut idle).await, "");
+            assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+            let all = read_all(&mut busy).await;
+            assert!(all.contains("connection: close") && all.ends_with("slow"), "{all}");
+        })
+        .await;
     }
 
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+    #[tokio::test]
+    async fn an_announced_drain_keeps_connections_and_asks_clients_to_leave() {
+        here(async {
+            let worker = worker(Settings::default());
+            let mut client = connect(&worker, 1 << 16);
+            client.write_all(GET).await.expect("open");
+            assert!(!read_answer(&mut client).await.contains("connection: close"));
+            worker.enter(Phase::Announcing);
+            client.write_all(GET).await.expect("still open");
+            assert!(read_answer(&mut client).await.contains("connection: close"));
+            assert_eq!(read_all(&mut client).await, "");
+        })
+        .await;
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// An HTTP/2 client's stream: replays what was read first, and counts frames.
-struct Metered {
-    stream: Stream,
-    first: BytesMut,
-    meter: FrameMeter,
-    state: Rc<State>,
-}
-
-impl Metered {
-    fn new(stream: Stream, first: BytesMut, state: Rc<State>) -> Self {
-        Self { stream, first, meter: FrameMeter::new(PREFACE.len()), state }
-    }
-}
-
-impl AsyncRead for Metered {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buffer.filled().len();
-        if this.first.is_empty() {
-            ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
-        } else {
-            let length = this.first.len().min(buffer.remaining());
-            buffer.put_slice(&this.first.split_to(length));
-        }
-        if this.meter.feed(&buffer.filled()[before..]).is_err() {
-            this.state.flooded.set(true);
-            return Poll::Ready(Err(io::Error::other("too many control frames")));
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Metered {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.state.note_write(result.is_ready());
-        result
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.state.note_write(result.is_ready());
-        result
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.stream).poll_flush(context);
-        self.state.note_write(result.is_ready());
-        result
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+    #[tokio::test(start_paused = true)]
+    async fn the_connection_idle_for_longest_makes_room() {
+        here(async {
+            let worker = worker(Settings::default());
+            assert!(!worker.shed(), "nobody is there");
+            let mut clients = Vec::new();
+            for _ in 0..3 {
+                let mut client = connect(&worker, 1 << 16);
+                client.write_all(GET).await.expect("open");
+                read_answer(&mut client).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                clients.push(client);
+            }
+            // The first is used again, so the second is the oldest.
+            clients[0].write_all(GET).await.expect("open");
+            read_answer(&mut clients[0]).await;
+            assert!(worker.shed());
+            assert_eq!(read_all(&mut clients[1]).await, "");
+            clients[0].write_all(GET).await.expect("open");
+            read_answer(&mut clients[0]).await;
+            clients[2].write_all(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("open");
+            clients[0].write_all(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("open");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert!(!worker.shed(), "who is being answered is spared");
+        })
+        .await;
     }
 }

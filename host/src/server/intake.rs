@@ -125,6 +125,7 @@ impl Intake {
                 if self.state.is_answered() {
                     // It was answered like any request: what follows is one, too.
                     self.mode = Mode::Head;
+                    self.state.held.set(false);
                     self.unjudged = !self.stash.is_empty();
                 } else if self.stash.len() >= MAX_HELD {
                     return Poll::Pending;
@@ -165,6 +166,8 @@ impl Intake {
     /// Says how many bytes at the start may be seen by the server.
     fn judge(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
+        // Start of the last head among these bytes: while nobody has seen it, it can be taken back.
+        let mut last_head = None;
         while at < bytes.len() {
             let rest = &bytes[at..];
             match &mut self.mode {
@@ -179,7 +182,9 @@ impl Intake {
                         break;
                     }
                     Ok(Some(head)) => {
+                        last_head = Some(at);
                         self.state.head_passed();
+                        self.state.held.set(head.upgrade && head.framing == Framing::None);
                         at += head.length;
                         self.mode = match head.framing {
                             // With a body it is a request like any other: no protocol that
@@ -208,6 +213,11 @@ impl Intake {
                     }
                     Err(refusal) => {
                         self.state.refuse(refusal);
+                        if let Some(start) = last_head {
+                            self.state.head_taken_back();
+                            self.mode = Mode::Head;
+                            at = start;
+                        }
                         break;
                     }
                 },

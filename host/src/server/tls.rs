@@ -88,3 +88,45 @@ impl std::fmt::Debug for Acceptor {
         formatter.write_str("Acceptor")
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use tokio_rustls::{
+        TlsConnector,
+        rustls::{ClientConfig, RootCertStore},
+    };
+
+    use super::*;
+
+    // Made for this test; valid for `localhost` until 2126.
+    const CHAIN: &[u8] = include_bytes!("tls/localhost.crt.pem");
+    const KEY: &[u8] = include_bytes!("tls/localhost.key.pem");
+
+    pub(in super::super) fn acceptor() -> Acceptor {
+        Acceptor::from_pem(CHAIN, KEY).expect("a certificate with its key")
+    }
+
+    /// A client that trusts the test's certificate and offers these protocols.
+    pub(in super::super) fn connector(protocols: &[&str]) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(CHAIN) {
+            roots.add(certificate.expect("a certificate")).expect("an authority");
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("supported")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols =
+            protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        TlsConnector::from(Arc::new(config))
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_refused() {
+        assert!(matches!(Acceptor::from_pem(b"", KEY), Err(TlsError::NoCertificate)));
+        assert!(matches!(Acceptor::from_pem(CHAIN, b""), Err(TlsError::Pem(_))));
+        assert!(matches!(Acceptor::from_pem(CHAIN, CHAIN), Err(TlsError::Pem(_))));
+    }
+}

@@ -57,6 +57,8 @@ pub(super) struct Worker<S> {
     pub(super) phase: Cell<Phase>,
     /// When the drain started.
     pub(super) drained_since: Cell<Option<Instant>>,
+    /// Connections above the limit that are being told so.
+    pub(super) turned_away: Cell<usize>,
     connections: RefCell<Vec<Rc<State>>>,
     closed: Notify,
 }
@@ -76,6 +78,7 @@ impl<S> Worker<S> {
             counts,
             phase: Cell::new(phase),
             drained_since: Cell::new(None),
+            turned_away: Cell::new(0),
             connections: RefCell::default(),
             closed: Notify::new(),
         }
@@ -110,7 +113,7 @@ impl<S> Worker<S> {
         }
     }
 
-    fn enter(&self, phase: Phase) {
+    pub(super) fn enter(&self, phase: Phase) {
         self.phase.set(phase);
         if self.is_draining() && self.drained_since.get().is_none() {
             self.drained_since.set(Some(Instant::now()));
@@ -180,7 +183,9 @@ where
         let start = *phase.borrow();
         runtime.block_on(async {
             let worker = Worker::new(index, make(index), settings, counts, start);
-            run(Rc::new(worker), accepted, phase).await;
+            let worker = Rc::new(worker);
+            run(Rc::clone(&worker), accepted, phase).await;
+            worker.service.finish().await;
         });
         // Drops the tasks that are left, and with them their connections.
         drop(runtime);

@@ -295,7 +295,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn memory_keeps_the_promises_of_a_store() {
         let (one, other) = (small(1024 * 1024), small(1024 * 1024));
-        contract::check(&one, &other, tokio::time::advance).await;
+        let wait = tokio::time::advance;
+        contract::check(&one, &other, contract::Time { step: Duration::from_secs(1), wait }).await;
     }
 
     #[tokio::test(start_paused = true)]

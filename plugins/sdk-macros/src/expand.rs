@@ -112,7 +112,7 @@ fn subscription(options: &Options, written: &Written, mistakes: &mut Mistakes) -
         quote!(::core::option::Option::None)
     };
     let logs = written
-        .needed("on_logs", "#[logs(parsed)]` (or `raw`, or `block)", mistakes)
+        .needed("on_logs", "#[logs(parsed)]", mistakes)
         .and_then(|attribute| mistakes.take(hook::logs(attribute)));
     let logs = optional(logs);
     let tick = written
@@ -244,10 +244,18 @@ fn exports(plugin: &Type, options: &Options, written: &Written) -> TokenStream {
     }
     hooks.push("lifecycle");
     let hooks = hooks.into_iter().map(|hook| format_ident!("{hook}"));
+    let allocator = (!options.own_allocator).then(|| {
+        quote! {
+            #[global_allocator]
+            static POOL: ::tamis_sdk::__private::Pool = ::tamis_sdk::__private::Pool::new();
+        }
+    });
     quote! {
         #[cfg(target_arch = "wasm32")]
         #[allow(unsafe_code, reason = "generated")]
         const _: () = {
+            #allocator
+
             type Bridge = ::tamis_sdk::__private::Bridge<#plugin>;
             #(
                 ::tamis_sdk::__private::#hooks::export!(
@@ -255,5 +263,170 @@ fn exports(plugin: &Type, options: &Options, written: &Written) -> TokenStream {
                 );
             )*
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expand(arguments: &str, block: &str) -> String {
+        let arguments = arguments.parse().expect("these are tokens");
+        let block = format!("impl Plugin for Shop {{ {block} }}");
+        let block = block.parse().expect("these are tokens");
+        plugin(arguments, block).to_string().replace("\\\"", "\"")
+    }
+
+    #[track_caller]
+    fn refused(arguments: &str, block: &str, messages: &[&str]) {
+        let expanded = expand(arguments, block);
+        for message in messages {
+            assert!(expanded.contains(message), "`{message}` is not in {expanded}");
+        }
+        assert_eq!(expanded.matches("compile_error").count(), messages.len(), "{expanded}");
+        assert!(!expanded.contains("Hosted"), "nothing follows from a block with mistakes");
+    }
+
+    #[track_caller]
+    fn exported(arguments: &str, block: &str, hooks: &[&str]) {
+        let expanded = expand(arguments, block);
+        assert!(!expanded.contains("compile_error"), "{expanded}");
+        for hook in hook::HOOKS {
+            let export = format!("{hook} :: export !");
+            assert_eq!(expanded.contains(&export), hooks.contains(&hook), "{hook} in {expanded}");
+        }
+        assert!(expanded.contains("lifecycle :: export !"), "every plugin has a lifecycle");
+    }
+
+    #[test]
+    fn what_is_written_is_exported() {
+        exported("", "", &[]);
+        exported("guard", "fn on_request(&mut self, _: Request) {}", &["on_request"]);
+        exported("", "fn on_done(&mut self, _: Summary) {} fn helper() {}", &["on_done"]);
+        exported("exchanges(open)", "fn on_response(&mut self) {}", &["on_response", "on_done"]);
+        exported(
+            "",
+            "fn checks(&mut self) {} #[tick(\"1s\")] fn on_tick(&mut self) {} fn on_page() {} \
+             fn on_health() {} fn on_errors() {} fn scrub() {} #[logs(block)] fn on_logs() {}",
+            &["checks", "on_tick", "on_page", "on_health", "on_errors", "scrub", "on_logs"],
+        );
+        exported(
+            "guard, paths(\"/a\", \"/b/*\")",
+            "#[body(whole, max = \"1 MiB\")] fn on_request_body() {} \
+             #[body(transform, max = \"1 MiB\")] fn on_response_body() {}",
+            &["on_request_body", "on_response_body"],
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_shown_as_the_line_to_write() {
+        refused("", "fn on_tick() {}", &["write `#[tick(\"10s\")]` above `on_tick`"]);
+        refused("", "fn on_logs() {}", &["write `#[logs(parsed)]`"]);
+        refused(
+            "",
+            "fn on_request_body() {} fn on_response_body() {}",
+            &[
+                "write `#[body(observe, max = \"1 MiB\")]` above `on_request_body`",
+                "write `#[body(observe, max = \"1 MiB\")]` above `on_response_body`",
+            ],
+        );
+        refused("", "#[body(observe)] fn on_request_body() {}", &["such as `#[body(observe, max"]);
+        refused(
+            "",
+            "#[body(max = \"1 B\")] fn on_request_body() {}",
+            &["needs a mode and a limit"],
+        );
+        refused("", "#[logs(batch = 3)] fn on_logs() {}", &["this needs a form"]);
+        refused("", "#[tick] fn on_tick() {}", &["this takes arguments in parentheses"]);
+        refused("", "#[tick(10)] fn on_tick() {}", &["expected"]);
+    }
+
+    #[test]
+    fn only_a_guard_may_change_bodies() {
+        for mode in ["transform", "whole"] {
+            let hook = format!("#[body({mode}, max = \"1 MiB\")] fn on_response_body() {{}}");
+            refused("", &hook, &["write `#[plugin(guard)]` above the block"]);
+            refused("watcher", &hook, &["write `#[plugin(guard)]` above the block"]);
+            exported("guard", &hook, &["on_response_body"]);
+        }
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_refused() {
+        let check = |arguments: &str, block: &str, message: &str| {
+            refused(arguments, block, &[message]);
+        };
+        check("guarded", "", "`guarded` means nothing here; known are `guard`");
+        check("paths(\"health\")", "", "a path is exact");
+        check("paths(\"/a*b\")", "", "a path is exact");
+        check("paths(\"/a?b\")", "", "a path is exact");
+        check("name = \"My Plugin\"", "", "`kebab-case`");
+        check("name = 3", "", "a text in quotes");
+        check("", "#[fields(\"Accept\")] fn on_request() {}", "in lower case");
+        check("", "#[fields(\"content-length\")] fn on_response() {}", "is not shown to plugins");
+        check("", "#[fields(all, \"accept\")] fn on_request() {}", "`all` means nothing here");
+        check(
+            "",
+            "#[fields(\"accept\")] fn on_done() {}",
+            "belongs on `on_request` and `on_response`",
+        );
+        check("", "#[tick(\"1s\")] fn helper() {}", "`#[tick]` belongs on `on_tick`");
+        check("", "#[done(all)] #[done(all)] fn on_done() {}", "stands here twice");
+        check("", "#[tick(\"ten\")] fn on_tick() {}", "a duration such as");
+        check("", "#[body(observe, max = \"10\")] fn on_request_body() {}", "a size such as");
+        check(
+            "",
+            "#[body(observe, max = \"1 B\", types(\"json\"))] fn on_request_body() {}",
+            "a media type is `type/subtype`",
+        );
+        check(
+            "",
+            "#[body(observe, max = \"1 B\", unit = \"word\")] fn on_request_body() {}",
+            "this has to be \"bytes\" or \"line\" or \"event\"",
+        );
+        check(
+            "",
+            "#[body(observe, whole, max = \"1 B\")] fn on_request_body() {}",
+            "a body has one mode",
+        );
+        check("", "#[logs(raw, parsed)] fn on_logs() {}", "records come in one form");
+        check("", "#[logs(raw, min = \"loud\")] fn on_logs() {}", "this has to be \"trace\"");
+    }
+
+    #[test]
+    fn all_mistakes_are_shown_at_once() {
+        refused(
+            "gaurd, paths(\"x\")",
+            "fn on_tick() {} #[fields(\"Host\")] fn on_request() {}",
+            &["`gaurd` means nothing", "a path is exact", "above `on_tick`", "in lower case"],
+        );
+    }
+
+    #[test]
+    fn only_the_implementation_of_the_trait_is_a_plugin() {
+        let of_type = plugin(TokenStream::new(), quote!(impl Shop {})).to_string();
+        assert!(of_type.contains("stands above `impl Plugin for"), "{of_type}");
+        let generic = plugin(
+            TokenStream::new(),
+            quote!(
+                impl<T> Plugin for Shop<T> {}
+            ),
+        )
+        .to_string();
+        assert!(generic.contains("takes no parameters"), "{generic}");
+        let function = plugin(
+            TokenStream::new(),
+            quote!(
+                fn shop() {}
+            ),
+        )
+        .to_string();
+        assert!(function.contains("compile_error"), "{function}");
+    }
+
+    #[test]
+    fn the_configuration_is_read_by_serde_unless_it_is_written() {
+        assert!(expand("", "").contains("config . parse ()"));
+        assert!(!expand("", "fn configure() {}").contains("config . parse ()"));
     }
 }

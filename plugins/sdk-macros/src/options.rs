@@ -18,10 +18,11 @@ pub(crate) struct Options {
     pub(crate) paths: Vec<LitStr>,
     pub(crate) metrics: Vec<Path>,
     pub(crate) exchanges: Vec<Ident>,
+    pub(crate) own_allocator: bool,
 }
 
 const KNOWN: &str = "`guard`, `watcher`, `paths(\"/…\")`, `metrics(Set)`, `exchanges(field)`, \
-                     `schema = …`, `name = \"…\"` and `summary = \"…\"`";
+                     `schema = …`, `own_allocator`, `name = \"…\"` and `summary = \"…\"`";
 
 impl Options {
     pub(crate) fn parse(tokens: TokenStream, mistakes: &mut Mistakes) -> Self {
@@ -36,6 +37,7 @@ impl Options {
         match argument {
             Argument::Word(word) if word == "guard" => self.guard = Some(word.span()),
             Argument::Word(word) if word == "watcher" => {}
+            Argument::Word(word) if word == "own_allocator" => self.own_allocator = true,
             Argument::Value(name, value) if name == "name" => {
                 self.name = mistakes.take(argument::text(&value));
                 if let Some(name) = &self.name

@@ -5,7 +5,14 @@
 //! [`wire`](crate::wire), so nothing is converted twice. Only built for wasm.
 
 /// All imports. Those that nobody calls are not linked.
-#[allow(unreachable_pub, unused, missing_docs, elided_lifetimes_in_paths, reason = "generated")]
+#[allow(
+    unreachable_pub,
+    unused,
+    missing_docs,
+    elided_lifetimes_in_paths,
+    clippy::mem_forget,
+    reason = "generated"
+)]
 pub(crate) mod imports {
     wit_bindgen::generate!({
         path: "../../wit",
@@ -38,7 +45,7 @@ pub(crate) mod imports {
 macro_rules! export {
     ($module:ident, $world:literal, { $($types:tt)* }) => {
         #[doc(hidden)]
-        #[allow(unreachable_pub, unused, missing_docs, elided_lifetimes_in_paths, reason = "generated")]
+        #[allow(unreachable_pub, unused, missing_docs, elided_lifetimes_in_paths, clippy::mem_forget, reason = "generated")]
         pub mod $module {
             wit_bindgen::generate!({
                 path: "../../wit",

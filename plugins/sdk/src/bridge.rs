@@ -67,6 +67,7 @@ mod exports {
 
     impl<P: Hosted> Bridge<P> {
         /// Runs a hook that answers.
+        #[inline]
         fn ask<T>(call: impl FnOnce(&mut P) -> Result<T, Fault>) -> Result<T, Fault> {
             let answer = P::slot().with_borrow_mut(|slot| match slot {
                 Some(plugin) => call(plugin),
@@ -77,6 +78,7 @@ mod exports {
         }
 
         /// Runs a hook that cannot fail.
+        #[inline]
         fn tell<T: Default>(call: impl FnOnce(&mut P) -> T) -> T {
             let answer =
                 P::slot().with_borrow_mut(|slot| slot.as_mut().map(call).unwrap_or_default());

@@ -167,6 +167,7 @@ fn answer(text: &[u8], before: usize, cut: usize, hits: Vec<Splice>) -> ChunkAct
 mod tests {
     use super::*;
     use crate::http::Exchange;
+    use proptest::prelude::*;
 
     /// Sends `text` through a carry in these pieces and returns what comes out.
     fn run(
@@ -278,5 +279,37 @@ mod tests {
         let action = carry.feed_from(chunk, |_, _| (Vec::new(), 0));
         assert_eq!(carry.len(), 4);
         assert_eq!(action, ChunkAction::Splice(vec![Splice::new(6..10, "")]));
+    }
+
+    proptest! {
+        /// Whatever the text, the hits and the cuts: the same comes out as from one piece.
+        #[test]
+        fn pieces_give_what_the_whole_gives(
+            text in "[ab ]{0,60}",
+            cuts in prop::collection::vec(0..61_usize, 0..8),
+            keep in 4..12_usize,
+        ) {
+            // Finds `abab`, and after it goes on behind it.
+            let find = |text: &[u8], _: bool| {
+                let mut hits = Vec::new();
+                let mut at = 0;
+                while at + 4 <= text.len() {
+                    if &text[at..at + 4] == b"abab" {
+                        hits.push(Splice::new(at..at + 4, "<longer>"));
+                        at += 4;
+                    } else {
+                        at += 1;
+                    }
+                }
+                hits
+            };
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
+            cuts.extend([0, text.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<_> =
+                cuts.windows(2).map(|pair| &text.as_bytes()[pair[0]..pair[1]]).collect();
+            let whole = run(keep, &[text.as_bytes()], find);
+            prop_assert_eq!(run(keep, &pieces, find), whole, "{:?}", cuts);
+        }
     }
 }

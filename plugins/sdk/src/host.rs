@@ -4,8 +4,10 @@
 //! the grants it needs. What waits is on [`Background`](crate::Background).
 
 pub mod log;
+mod random;
 mod state;
 
+pub use random::{random_bytes, random_u64};
 pub(crate) use state::Scope;
 pub use state::{State, StateError};
 
@@ -48,18 +50,4 @@ pub fn enqueue(request: &Request) -> Result<(), SendError> {
 /// the sinks cannot keep up, events are dropped and counted. Needs the grant `errors`.
 pub fn capture(event: &ErrorEvent) {
     backend::errors::capture(event);
-}
-
-/// Random bytes. Seeded under `tamis test` and in [`testing`](crate::testing).
-pub fn random_bytes(buffer: &mut [u8]) {
-    // The host gives 64 KiB at most in one call.
-    for part in buffer.chunks_mut(64 << 10) {
-        let bytes = backend::random::bytes(part.len() as u32);
-        part.copy_from_slice(&bytes);
-    }
-}
-
-/// A random number. Seeded under `tamis test` and in [`testing`](crate::testing).
-pub fn random_u64() -> u64 {
-    backend::random::next_u64()
 }

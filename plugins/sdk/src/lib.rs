@@ -82,6 +82,7 @@ mod page;
 #[cfg(target_arch = "wasm32")]
 mod panic;
 mod plugin;
+mod pool;
 pub mod probe;
 mod scrub;
 mod subscription;
@@ -121,6 +122,7 @@ pub use subscription::{
 /// | `metrics(Set, …)` | the sets declared with [`metrics!`] that it registers |
 /// | `exchanges(field, …)` | fields of the type [`Exchanges`], cleared when an exchange is over |
 /// | `schema = include_str!("…")` | JSON Schema (2020-12) of its configuration |
+/// | `own_allocator` | the crate has a `#[global_allocator]` of its own |
 /// | `name = "…"`, `summary = "…"` | instead of the package's name, without `tamis-`, and description |
 ///
 /// | on a hook | |
@@ -158,6 +160,7 @@ pub mod __private {
     pub use crate::bridge::Bridge;
     pub use crate::bridge::Hosted;
     pub use crate::metrics::kinds as metric_kinds;
+    pub use crate::pool::Pool;
     pub use crate::subscription::Manifest;
 
     /// The name of a plugin whose package has this name.

@@ -259,7 +259,7 @@ pub(crate) fn after_hook() {
 /// and [`QUANTILES`](crate::metrics::QUANTILES). Names follow Prometheus: `snake_case`, the base
 /// unit as suffix (`_seconds`, `_bytes`, `_ratio`), counters end in `_total`.
 ///
-/// See the [module](crate::metrics) for an example.
+/// See the [module](mod@crate::metrics) for an example.
 #[macro_export]
 macro_rules! metrics {
     (

@@ -86,6 +86,7 @@ fn hex(digit: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn parameters_are_decoded() {
@@ -101,5 +102,20 @@ mod tests {
         check("a=%zz%2", "a", Some("%zz%2"));
         check("a=%C3%A9%FF", "a", Some("é\u{fffd}"));
         check("%61=1", "a", Some("1"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_is_read_without_a_panic(query in any::<String>(), name in any::<String>()) {
+            let _ = PageRequest::new("GET", &format!("/?{query}")).parameter(&name);
+        }
+
+        #[test]
+        fn what_is_encoded_is_decoded(value in any::<String>()) {
+            let encoded: String =
+                value.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let request = PageRequest::new("GET", &format!("/?a={encoded}"));
+            prop_assert_eq!(request.parameter("a"), Some(value));
+        }
     }
 }

@@ -16,17 +16,15 @@ struct Component {
 }
 
 impl Component {
-    /// Builds the guest of this name under `tests/guests`.
-    fn of_guest(name: &str) -> Self {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../tests/guests")
-            .join(name)
-            .join("Cargo.toml");
+    /// Builds the guest in this folder, named as it is below this package.
+    fn of_guest(folder: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let name = folder.file_name().expect("a folder has a name").to_string_lossy();
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("guests");
         let status = Command::new(env!("CARGO"))
             .args(["build", "--release", "--target", "wasm32-unknown-unknown", "--quiet"])
             .arg("--manifest-path")
-            .arg(manifest)
+            .arg(folder.join("Cargo.toml"))
             .arg("--target-dir")
             .arg(&target)
             .env_remove("RUSTFLAGS")
@@ -79,9 +77,46 @@ fn names<'a>(
 
 #[test]
 fn the_dozen_line_plugin_exports_one_hook_and_imports_the_log() {
-    let tag = Component::of_guest("tag");
-    assert_eq!(tag.exports, ["tamis:plugin/http-request@0.1.0", "tamis:plugin/lifecycle@0.1.0"]);
-    assert_eq!(tag.imports, ["tamis:plugin/log@0.1.0"], "panics are logged");
+    let tag = Component::of_guest("../../tests/guests/tag");
+    assert_eq!(tag.exports, ["http-request", "lifecycle"].map(named));
+    assert_eq!(tag.imports, ["log"].map(named), "panics are logged");
     assert!(tag.bytes < 100_000, "{} bytes are more than serde and a panic hook need", tag.bytes);
-    eprintln!("{}", tag.bytes);
+}
+
+#[test]
+fn every_hook_and_every_call_crosses_the_boundary() {
+    let all = Component::of_guest("tests/all-hooks");
+    let hooks = [
+        "admin-pages",
+        "error-sink",
+        "health-observer",
+        "health-source",
+        "http-done",
+        "http-request-body",
+        "http-request",
+        "http-response-body",
+        "http-response",
+        "lifecycle",
+        "log-filter",
+        "scrubber",
+        "ticker",
+    ];
+    let calls = [
+        "clock",
+        "errors",
+        "exchange",
+        "log",
+        "metrics",
+        "outbound-http",
+        "probe",
+        "random",
+        "state",
+    ];
+    assert_eq!(all.exports, hooks.map(named));
+    assert_eq!(all.imports, calls.map(named));
+    assert!(all.bytes < 200_000, "{} bytes", all.bytes);
+}
+
+fn named(interface: &str) -> String {
+    format!("tamis:plugin/{interface}@0.1.0")
 }

@@ -180,7 +180,13 @@ impl Joiner {
     }
 
     fn lane(&mut self, stream: Stream, container: &[u8], out: &mut Vec<Record>) -> usize {
-        let is = |lane: &Lane| lane.stream == stream && lane.container.as_bytes() == container;
+        // Most sources have no containers, and comparing nothing with nothing byte by byte
+        // costs more than all else here.
+        let is = |lane: &Lane| {
+            lane.stream == stream
+                && lane.container.len() == container.len()
+                && (container.is_empty() || lane.container.as_bytes() == container)
+        };
         if !self.lanes.get(self.current).is_some_and(is) {
             self.current = self.lanes.iter().position(is).unwrap_or_else(|| {
                 if self.lanes.len() >= LANES {
@@ -377,13 +383,15 @@ impl Lane {
         }
         let line = held.plain();
         let (start, keep) = {
-            let before: Vec<Cow<'_, [u8]>> = self.held.iter().map(Held::plain).collect();
-            let before: Vec<&[u8]> = before.iter().map(AsRef::as_ref).collect();
-            let start = trace::start(&before, &line).map(|start| {
+            // At most two lines are held here, and most lines get no further.
+            let plain = [self.held.first(), self.held.get(1)].map(|held| held.map(Held::plain));
+            let lines = plain.each_ref().map(|line| line.as_deref().unwrap_or_default());
+            let before = &lines[..self.held.len().min(2)];
+            let start = trace::start(before, &line).map(|start| {
                 let own = before.len() - start.before.min(before.len());
                 (start.machine, own - leading(&before[..own]))
             });
-            let keep = match before.as_slice() {
+            let keep = match before {
                 [last] if trace::is_blank(&line) => leads(last),
                 [last] => python::is_between(last, &line),
                 _ => false,
@@ -533,7 +541,8 @@ impl Lane {
                 return;
             }
             let start = {
-                let before: Vec<Cow<'_, [u8]>> = open.taken.iter().map(Held::plain).collect();
+                let before = open.taken.iter().chain(&open.held);
+                let before: Vec<Cow<'_, [u8]>> = before.map(Held::plain).collect();
                 let before: Vec<&[u8]> = before.iter().map(AsRef::as_ref).collect();
                 trace::start(&before, &line).filter(|start| start.strong)
             };
@@ -554,6 +563,7 @@ impl Lane {
     fn replace(&mut self, start: trace::Start, held: Held, pass: &mut Pass<'_>) {
         let Some(open) = self.open.take() else { return };
         let mut lines = open.taken;
+        lines.extend(open.held);
         let own = lines.len() - start.before.min(lines.len());
         let leading = {
             let before: Vec<Cow<'_, [u8]>> = lines[..own].iter().map(Held::plain).collect();
@@ -670,7 +680,8 @@ impl Lane {
     fn flush(&mut self, pass: &mut Pass<'_>) {
         let (flush, now) = (pass.settings.flush, pass.now);
         let is_due = |open: &Open| open.last + flush <= now;
-        let (due, parked): (Vec<Open>, _) = std::mem::take(&mut self.parked).into_iter().partition(is_due);
+        let (due, parked): (Vec<Open>, _) =
+            std::mem::take(&mut self.parked).into_iter().partition(is_due);
         self.parked = parked;
         for open in due {
             // Only what is certain is ever parked.
@@ -685,7 +696,11 @@ impl Lane {
             pass.counts.timed_out += 1;
             self.close(pass);
             // What was given back may have opened something anew; it has waited, too.
-            while self.open.as_ref().is_some_and(|open| open.last == pass.now || open.last + flush <= pass.now) {
+            while self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.last == pass.now || open.last + flush <= pass.now)
+            {
                 self.close(pass);
             }
         }
@@ -709,7 +724,8 @@ impl Lane {
     }
 
     fn waiting(&self) -> usize {
-        let open = self.open.iter().chain(&self.parked).map(|open| open.taken.len() + open.held.len());
+        let open =
+            self.open.iter().chain(&self.parked).map(|open| open.taken.len() + open.held.len());
         self.held.len() + usize::from(self.aside.is_some()) + open.sum::<usize>()
     }
 
@@ -809,7 +825,9 @@ fn leads(line: &[u8]) -> bool {
     match layout::read(line) {
         Some(head) if head.access => false,
         Some(head) => match head.severity {
-            Some(severity) => severity >= Severity::Warn || speaks_of_failure(&line[head.message..]),
+            Some(severity) => {
+                severity >= Severity::Warn || speaks_of_failure(&line[head.message..])
+            }
             None => speaks_of_failure(&line[head.message..]),
         },
         None => python::leads(line),
@@ -838,7 +856,9 @@ fn begins_record(line: &[u8], habit: Habit) -> Option<Head<'_>> {
 
 /// Whether the record that begins with `head` is of another worker than the open trace.
 fn is_foreign(open: &Open, head: &Head<'_>) -> bool {
-    if let (Some((process, thread)), Some((other_process, other_thread))) = (&open.worker, head.worker()) {
+    if let (Some((process, thread)), Some((other_process, other_thread))) =
+        (&open.worker, head.worker())
+    {
         return process != other_process || thread != other_thread;
     }
     !open.machine.is_complete() && open.foreign < FOREIGN_LINES
@@ -928,7 +948,9 @@ mod tests {
             let crlf = record.attribute(LINE_ENDING).is_some();
             let within = record.attribute(CONTINUES) == Some(&"line".into());
             let end: &[u8] = if crlf { b"\r\n" } else { b"\n" };
-            for (index, line) in record.clone().into_bytes().split(|&byte| byte == b'\n').enumerate() {
+            for (index, line) in
+                record.clone().into_bytes().split(|&byte| byte == b'\n').enumerate()
+            {
                 if index > 0 {
                     out.extend_from_slice(end);
                 }
@@ -952,7 +974,8 @@ mod tests {
     #[test]
     fn streams_do_not_mix() {
         let trace = b"Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    g()\nValueError: bad\n";
-        let java = b"java.lang.IllegalStateException: no\n\tat a.B.c(B.java:5)\n\tat a.B.d(B.java:6)\n";
+        let java =
+            b"java.lang.IllegalStateException: no\n\tat a.B.c(B.java:5)\n\tat a.B.d(B.java:6)\n";
         let one: Vec<&[u8]> = trace.split_inclusive(|&byte| byte == b'\n').collect();
         let two: Vec<&[u8]> = java.split_inclusive(|&byte| byte == b'\n').collect();
         let mut reads = Vec::new();
@@ -1024,7 +1047,12 @@ mod tests {
         joiner.flush(at(50), &mut out);
         assert_eq!((out.len(), joiner.deadline()), (1, None));
 
-        feed(&mut joiner, &chunk("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n"), at(100), &mut out);
+        feed(
+            &mut joiner,
+            &chunk("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n"),
+            at(100),
+            &mut out,
+        );
         joiner.flush(at(599), &mut out);
         assert_eq!((out.len(), joiner.deadline()), (1, Some(at(600))), "it is not at its end");
         feed(&mut joiner, &chunk("ValueError: bad\n"), at(590), &mut out);
@@ -1048,11 +1076,20 @@ mod tests {
         }
         text.push_str("next\n");
         let mut joiner = Joiner::new(Settings { lines: 16, ..Settings::default() });
-        let chunk = Chunk { bytes: text.clone().into_bytes(), stream: Stream::Only, time: 1, part: 0, cut: false };
+        let chunk = Chunk {
+            bytes: text.clone().into_bytes(),
+            stream: Stream::Only,
+            time: 1,
+            part: 0,
+            cut: false,
+        };
         let mut out = Vec::new();
         feed(&mut joiner, &chunk, LINE, &mut out);
         joiner.finish(&mut out);
-        let parts: Vec<_> = out.iter().map(|record| (record.attribute(PART).cloned(), record.attribute(CONTINUES).cloned())).collect();
+        let parts: Vec<_> = out
+            .iter()
+            .map(|record| (record.attribute(PART).cloned(), record.attribute(CONTINUES).cloned()))
+            .collect();
         let part = |number: i64, more: bool| (Some(number.into()), more.then(|| "record".into()));
         assert_eq!(parts, [part(1, true), part(2, true), part(3, false), (None, None)]);
         assert_eq!(restore(&out), text.as_bytes());
@@ -1062,7 +1099,9 @@ mod tests {
     #[test]
     fn a_line_that_came_in_pieces_stays_where_its_first_piece_went() {
         let long = "x".repeat(Lines::LONGEST + 10);
-        let text = format!("Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: {long}\nnext\n{long}\n");
+        let text = format!(
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: {long}\nnext\n{long}\n"
+        );
         let (records, _) = join(text.as_bytes());
         assert_eq!(restore(&records), text.as_bytes());
         assert_eq!(records.len(), 4);
@@ -1075,21 +1114,70 @@ mod tests {
     /// Lines of all kinds, to be put together at random.
     fn lines() -> impl Strategy<Value = Vec<String>> {
         let known = proptest::sample::select(vec![
-            "Traceback (most recent call last):", "  File \"a.py\", line 1, in f", "    g()", "    ^^^",
-            "ValueError: bad", "", " ", "The above exception was the direct cause of the following exception:",
-            "  + Exception Group Traceback (most recent call last):", "  | x", "\"\"\"",
-            "java.lang.IllegalStateException: no", "\tat a.B.c(B.java:5)", "Caused by: java.io.IOException: x", "\t... 2 more",
-            "TypeError: no", "    at f (/a.js:1:2)", "    at /a.js:1:2 {", "}", "  code: 1", "/srv/a.js:12", "  ^", "Node.js v20.1.0",
-            "panic: no", "goroutine 1 [running]:", "main.main()", "\t/a.go:1 +0x1", "exit status 2",
-            "thread 'main' panicked at a.rs:1:2:", "stack backtrace:", "   0: f", "note: x", "Error: x", "Caused by:", "    0: y",
-            "t.rb:8:in `f': no (E)", "\tfrom t.rb:5:in `g'", "t.rb:5:in `g'", "PHP Fatal error:  Uncaught E: x in /a:1",
-            "Stack trace:", "#0 /a.php(5): f()", "#1 {main}", "  thrown in /a on line 1", "Unhandled exception:", "#0      f (a.dart:1:2)",
-            "System.X.YException: no", "   at A.B.C(String s) in /a.cs:line 5", "info: A.B[1]", "      inside",
-            "2026-11-22 07:34:03,305 ERROR app: failed", "[2026-11-22 07:34:46 +0000] [11] [ERROR] x",
-            "[2026-11-22 07:34:46 +0000] [12] [INFO] x", "{\"level\":\"info\"}", "plain text", "Jul 09, 2015 3:23:29 PM a.B c",
-            "SEVERE: no", "\u{1b}[31mred\u{1b}[0m", "Fatal Python error: x", "a.py:1: UserWarning: x",
+            "Traceback (most recent call last):",
+            "  File \"a.py\", line 1, in f",
+            "    g()",
+            "    ^^^",
+            "ValueError: bad",
+            "",
+            " ",
+            "The above exception was the direct cause of the following exception:",
+            "  + Exception Group Traceback (most recent call last):",
+            "  | x",
+            "\"\"\"",
+            "java.lang.IllegalStateException: no",
+            "\tat a.B.c(B.java:5)",
+            "Caused by: java.io.IOException: x",
+            "\t... 2 more",
+            "TypeError: no",
+            "    at f (/a.js:1:2)",
+            "    at /a.js:1:2 {",
+            "}",
+            "  code: 1",
+            "/srv/a.js:12",
+            "  ^",
+            "Node.js v20.1.0",
+            "panic: no",
+            "goroutine 1 [running]:",
+            "main.main()",
+            "\t/a.go:1 +0x1",
+            "exit status 2",
+            "thread 'main' panicked at a.rs:1:2:",
+            "stack backtrace:",
+            "   0: f",
+            "note: x",
+            "Error: x",
+            "Caused by:",
+            "    0: y",
+            "t.rb:8:in `f': no (E)",
+            "\tfrom t.rb:5:in `g'",
+            "t.rb:5:in `g'",
+            "PHP Fatal error:  Uncaught E: x in /a:1",
+            "Stack trace:",
+            "#0 /a.php(5): f()",
+            "#1 {main}",
+            "  thrown in /a on line 1",
+            "Unhandled exception:",
+            "#0      f (a.dart:1:2)",
+            "System.X.YException: no",
+            "   at A.B.C(String s) in /a.cs:line 5",
+            "info: A.B[1]",
+            "      inside",
+            "2026-11-22 07:34:03,305 ERROR app: failed",
+            "[2026-11-22 07:34:46 +0000] [11] [ERROR] x",
+            "[2026-11-22 07:34:46 +0000] [12] [INFO] x",
+            "{\"level\":\"info\"}",
+            "plain text",
+            "Jul 09, 2015 3:23:29 PM a.B c",
+            "SEVERE: no",
+            "\u{1b}[31mred\u{1b}[0m",
+            "Fatal Python error: x",
+            "a.py:1: UserWarning: x",
         ]);
-        proptest::collection::vec(prop_oneof![8 => known.prop_map(str::to_owned), 1 => "[ -~]{0,40}"], 0..60)
+        proptest::collection::vec(
+            prop_oneof![8 => known.prop_map(str::to_owned), 1 => "[ -~]{0,40}"],
+            0..60,
+        )
     }
 
     proptest! {

@@ -63,9 +63,8 @@ pub(crate) fn read(text: &[u8]) -> Option<Head<'_>> {
             None => clock_first(text).or_else(|| access::read(text)),
         },
         b'A'..=b'Z' => match time::take_named(text) {
-            Some((stamp, len)) => {
-                head::util_logging(text, stamp, len).or_else(|| syslog::without_priority(text, stamp, len))
-            }
+            Some((stamp, len)) => head::util_logging(text, stamp, len)
+                .or_else(|| syslog::without_priority(text, stamp, len)),
             None => head::level_first(text).or_else(|| access::read(text)),
         },
         b'a'..=b'z' => head::dotnet(text).or_else(|| access::read(text)),
@@ -117,7 +116,10 @@ mod tests {
     fn usual_layouts_are_taken_apart() {
         for (text, expected) in [
             // Python: the guides' two `verbose` styles, with request id, and the usual rest.
-            ("INFO 2026-11-22 07:34:03,305 views order received", "time info logger=views > order received"),
+            (
+                "INFO 2026-11-22 07:34:03,305 views order received",
+                "time info logger=views > order received",
+            ),
             (
                 "INFO 2026-11-22 07:34:03,305 views 412 140213 order received",
                 "time info pid=412 thread=140213 logger=views > order received",
@@ -126,51 +128,147 @@ mod tests {
                 "2026-11-22 07:34:03,305 [5f1c9e0a-7d1b-4b5e-9d59-8f4f6c0e1a2b] [user:42] INFO apps.orders: order received",
                 "time info logger=apps.orders request=5f1c9e0a-7d1b-4b5e-9d59-8f4f6c0e1a2b user.id=42 > order received",
             ),
-            ("2026-11-22 07:34:03,305 [-] [user:None] ERROR apps: failed", "time error logger=apps > failed"),
-            ("2026-11-22 07:34:03,305 INFO [shop.orders:90] order id=1", "time info logger=shop.orders code.line.number=90 > order id=1"),
-            ("2026-11-22 07:34:03,305 - shop.orders - WARNING - low stock", "time warn logger=shop.orders > low stock"),
-            ("2026-11-22 07:34:03,305 shop.orders INFO low stock", "time info logger=shop.orders > low stock"),
+            (
+                "2026-11-22 07:34:03,305 [-] [user:None] ERROR apps: failed",
+                "time error logger=apps > failed",
+            ),
+            (
+                "2026-11-22 07:34:03,305 INFO [shop.orders:90] order id=1",
+                "time info logger=shop.orders code.line.number=90 > order id=1",
+            ),
+            (
+                "2026-11-22 07:34:03,305 - shop.orders - WARNING - low stock",
+                "time warn logger=shop.orders > low stock",
+            ),
+            (
+                "2026-11-22 07:34:03,305 shop.orders INFO low stock",
+                "time info logger=shop.orders > low stock",
+            ),
             ("ERROR:shop.orders:charge failed", "error logger=shop.orders > charge failed"),
             ("WARNING:root:careful: hot", "warn logger=root > careful: hot"),
-            ("[2026-11-22 07:34:46,304] ERROR in app: Exception on /boom [GET]", "time error logger=app > Exception on /boom [GET]"),
-            ("[2026-11-22 07:34:46 +0000] [412] [INFO] Listening at: http://0.0.0.0:80 (412)", "time info pid=412 > Listening at: http://0.0.0.0:80 (412)"),
+            (
+                "[2026-11-22 07:34:46,304] ERROR in app: Exception on /boom [GET]",
+                "time error logger=app > Exception on /boom [GET]",
+            ),
+            (
+                "[2026-11-22 07:34:46 +0000] [412] [INFO] Listening at: http://0.0.0.0:80 (412)",
+                "time info pid=412 > Listening at: http://0.0.0.0:80 (412)",
+            ),
             ("INFO:     Started server process [1]", "info > Started server process [1]"),
             ("ERROR:    Exception in ASGI application", "error > Exception in ASGI application"),
-            ("[2026-11-22 07:34:03,305: ERROR/ForkPoolWorker-2] Task failed", "time error thread=ForkPoolWorker-2 > Task failed"),
-            ("2026-11-22 07:34:03.305 | ERROR    | shop.orders:charge:12 - failed", "time error logger=shop.orders code.function.name=charge code.line.number=12 > failed"),
-            ("[2026-11-22 07:34:03] ERROR django.request Internal Server Error: /boom", "time error logger=django.request > Internal Server Error: /boom"),
+            (
+                "[2026-11-22 07:34:03,305: ERROR/ForkPoolWorker-2] Task failed",
+                "time error thread=ForkPoolWorker-2 > Task failed",
+            ),
+            (
+                "2026-11-22 07:34:03.305 | ERROR    | shop.orders:charge:12 - failed",
+                "time error logger=shop.orders code.function.name=charge code.line.number=12 > failed",
+            ),
+            (
+                "[2026-11-22 07:34:03] ERROR django.request Internal Server Error: /boom",
+                "time error logger=django.request > Internal Server Error: /boom",
+            ),
             // Java and its relatives.
-            ("2026-11-22 07:36:01.113  INFO 1 --- [nio-8080-exec-1] c.e.s.OrderController           : order", "time info pid=1 thread=nio-8080-exec-1 logger=c.e.s.OrderController > order"),
-            ("2026-11-22T07:36:01.113+01:00 ERROR 1 --- [shop] [main] o.a.c.c.C.[.[.[/] : Servlet.service()", "time error pid=1 thread=main logger=o.a.c.c.C.[.[.[/] service.name=shop > Servlet.service()"),
-            ("2026-11-22 07:36:01,113 [main] INFO  c.e.App - started", "time info thread=main logger=c.e.App > started"),
-            ("07:36:01.113 [main] INFO  c.e.App -- started", "time info thread=main logger=c.e.App > started"),
-            ("2026-11-22 07:36:01,113 INFO  [main] c.e.App: started", "time info thread=main logger=c.e.App > started"),
-            ("2026-11-22 07:36:01,113 ERROR [c.e.App] (main) failed", "time error logger=c.e.App > (main) failed"),
-            ("Jul 09, 2015 3:23:29 PM com.example.Shop charge\nSEVERE: failed", "time error logger=com.example.Shop code.function.name=charge > failed"),
+            (
+                "2026-11-22 07:36:01.113  INFO 1 --- [nio-8080-exec-1] c.e.s.OrderController           : order",
+                "time info pid=1 thread=nio-8080-exec-1 logger=c.e.s.OrderController > order",
+            ),
+            (
+                "2026-11-22T07:36:01.113+01:00 ERROR 1 --- [shop] [main] o.a.c.c.C.[.[.[/] : Servlet.service()",
+                "time error pid=1 thread=main logger=o.a.c.c.C.[.[.[/] service.name=shop > Servlet.service()",
+            ),
+            (
+                "2026-11-22 07:36:01,113 [main] INFO  c.e.App - started",
+                "time info thread=main logger=c.e.App > started",
+            ),
+            (
+                "07:36:01.113 [main] INFO  c.e.App -- started",
+                "time info thread=main logger=c.e.App > started",
+            ),
+            (
+                "2026-11-22 07:36:01,113 INFO  [main] c.e.App: started",
+                "time info thread=main logger=c.e.App > started",
+            ),
+            (
+                "2026-11-22 07:36:01,113 ERROR [c.e.App] (main) failed",
+                "time error logger=c.e.App > (main) failed",
+            ),
+            (
+                "Jul 09, 2015 3:23:29 PM com.example.Shop charge\nSEVERE: failed",
+                "time error logger=com.example.Shop code.function.name=charge > failed",
+            ),
             // Go, Rust, Ruby, PHP, Node, .NET, C++.
             ("2026/11/22 07:34:46 order received", "time > order received"),
-            ("2026/11/22 07:34:46 main.go:23: order received", "time code.file.path=main.go code.line.number=23 > order received"),
-            ("2026-11-22T07:36:01.113Z\tINFO\tshop/main.go:20\torder received\t{\"order\": 1}", "time info code.file.path=shop/main.go code.line.number=20 > order received\t{\"order\": 1}"),
-            ("I1122 07:36:01.113000   17 main.go:23] order received", "time info thread=17 code.file.path=main.go code.line.number=23 > order received"),
-            ("2026-11-22T07:36:01.113Z  INFO shop::orders: order received", "time info logger=shop::orders > order received"),
-            ("[2026-11-22T07:36:01Z WARN  shop::orders] low stock", "time warn logger=shop::orders > low stock"),
-            ("E, [2026-11-22T07:42:09.614506 #32695] ERROR -- : could not charge (PaymentError)", "time error pid=32695 > could not charge (PaymentError)"),
-            ("I, [2026-11-22T07:42:09.614506 #32695]  INFO -- shop: done", "time info pid=32695 logger=shop > done"),
-            ("[2026-11-22T07:34:03.305+00:00] app.ERROR: failed {\"id\":1} []", "time error logger=app > failed {\"id\":1} []"),
-            ("[22-Nov-2026 07:34:03 UTC] PHP Warning:  Undefined key", "time > PHP Warning:  Undefined key"),
+            (
+                "2026/11/22 07:34:46 main.go:23: order received",
+                "time code.file.path=main.go code.line.number=23 > order received",
+            ),
+            (
+                "2026-11-22T07:36:01.113Z\tINFO\tshop/main.go:20\torder received\t{\"order\": 1}",
+                "time info code.file.path=shop/main.go code.line.number=20 > order received\t{\"order\": 1}",
+            ),
+            (
+                "I1122 07:36:01.113000   17 main.go:23] order received",
+                "time info thread=17 code.file.path=main.go code.line.number=23 > order received",
+            ),
+            (
+                "2026-11-22T07:36:01.113Z  INFO shop::orders: order received",
+                "time info logger=shop::orders > order received",
+            ),
+            (
+                "[2026-11-22T07:36:01Z WARN  shop::orders] low stock",
+                "time warn logger=shop::orders > low stock",
+            ),
+            (
+                "E, [2026-11-22T07:42:09.614506 #32695] ERROR -- : could not charge (PaymentError)",
+                "time error pid=32695 > could not charge (PaymentError)",
+            ),
+            (
+                "I, [2026-11-22T07:42:09.614506 #32695]  INFO -- shop: done",
+                "time info pid=32695 logger=shop > done",
+            ),
+            (
+                "[2026-11-22T07:34:03.305+00:00] app.ERROR: failed {\"id\":1} []",
+                "time error logger=app > failed {\"id\":1} []",
+            ),
+            (
+                "[22-Nov-2026 07:34:03 UTC] PHP Warning:  Undefined key",
+                "time > PHP Warning:  Undefined key",
+            ),
             ("2026-11-22T07:36:01.113Z info: order received", "time info > order received"),
             ("2026-11-22T07:36:01.113Z [warn]: low stock", "time warn > low stock"),
             ("[07:36:01 ERR] charge failed", "time error > charge failed"),
-            ("info: Shop.Orders[14]\n      order received", "info logger=Shop.Orders log.event_id=14 > order received"),
+            (
+                "info: Shop.Orders[14]\n      order received",
+                "info logger=Shop.Orders log.event_id=14 > order received",
+            ),
             ("2026-11-22 07:36:01.113 +00:00 [INF] order received", "time info > order received"),
             // Servers.
-            ("2026/11/22 07:34:46 [error] 12#34: *5 connect() failed", "time error pid=12 thread=34 > *5 connect() failed"),
-            ("[Sun Nov 22 07:34:46.123456 2026] [core:error] [pid 12:tid 34] [client 10.0.0.1:5] AH00037: x", "time error pid=12 thread=34 logger=core client.address=10.0.0.1:5 > AH00037: x"),
-            ("2026-11-22 07:36:01.113 UTC [123] LOG:  checkpoint", "time info pid=123 > checkpoint"),
+            (
+                "2026/11/22 07:34:46 [error] 12#34: *5 connect() failed",
+                "time error pid=12 thread=34 > *5 connect() failed",
+            ),
+            (
+                "[Sun Nov 22 07:34:46.123456 2026] [core:error] [pid 12:tid 34] [client 10.0.0.1:5] AH00037: x",
+                "time error pid=12 thread=34 logger=core client.address=10.0.0.1:5 > AH00037: x",
+            ),
+            (
+                "2026-11-22 07:36:01.113 UTC [123] LOG:  checkpoint",
+                "time info pid=123 > checkpoint",
+            ),
             ("1:M 22 Nov 2026 07:36:01.113 * Ready", "none"),
-            ("<165>1 2026-11-22T07:36:01.113Z host app 12 ID47 [x@1 k=\"v\"] hello", "time info pid=12 host.name=host log.syslog.appname=app log.syslog.msgid=ID47 log.syslog.structured_data=[x@1 k=\"v\"] log.syslog.facility=20 > hello"),
-            ("<34>Nov 22 07:34:03 host su[231]: failed", "time fatal pid=231 host.name=host log.syslog.appname=su log.syslog.facility=4 > failed"),
-            ("Nov 22 07:34:03 host app[231]: order received", "time pid=231 host.name=host log.syslog.appname=app > order received"),
+            (
+                "<165>1 2026-11-22T07:36:01.113Z host app 12 ID47 [x@1 k=\"v\"] hello",
+                "time info pid=12 host.name=host log.syslog.appname=app log.syslog.msgid=ID47 log.syslog.structured_data=[x@1 k=\"v\"] log.syslog.facility.code=20 > hello",
+            ),
+            (
+                "<34>Nov 22 07:34:03 host su[231]: failed",
+                "time fatal pid=231 host.name=host log.syslog.appname=su log.syslog.facility.code=4 > failed",
+            ),
+            (
+                "Nov 22 07:34:03 host app[231]: order received",
+                "time pid=231 host.name=host log.syslog.appname=app > order received",
+            ),
             ("[INFO] started", "info > started"),
             ("WARN something is odd", "warn > something is odd"),
         ] {
@@ -210,11 +308,32 @@ mod tests {
     #[test]
     fn ordinary_text_has_no_head() {
         for text in [
-            "", " ", "order received", "Order received: 17", "hello world", "ValueError: bad", "12 apples",
-            "at 09:00 the job starts", "09:00:00 is early", "Info is power", "Error", "note: x",
-            "information: all you need", "10.0.0.1 is down", "Caused by: java.lang.X", "[section]",
-            "INFOX 2026-11-22", "{\"level\":\"info\"}", "Nov 22 is a Sunday", "<html>", "<34>", "I am here",
-            "java.lang.IllegalStateException: x", "    at x (y.js:1:2)", "E, what", "e: f",
+            "",
+            " ",
+            "order received",
+            "Order received: 17",
+            "hello world",
+            "ValueError: bad",
+            "12 apples",
+            "at 09:00 the job starts",
+            "09:00:00 is early",
+            "Info is power",
+            "Error",
+            "note: x",
+            "information: all you need",
+            "10.0.0.1 is down",
+            "Caused by: java.lang.X",
+            "[section]",
+            "INFOX 2026-11-22",
+            "{\"level\":\"info\"}",
+            "Nov 22 is a Sunday",
+            "<html>",
+            "<34>",
+            "I am here",
+            "java.lang.IllegalStateException: x",
+            "    at x (y.js:1:2)",
+            "E, what",
+            "e: f",
         ] {
             assert_eq!(describe(text), "none", "`{text}`");
         }

@@ -217,9 +217,9 @@ impl Stamp {
         let clock = (0..24).contains(&self.hour)
             && (0..60).contains(&self.minute)
             && (0..=60).contains(&self.second);
-        let date = self.day.is_none_or(|(month, day)| {
-            (1..=12).contains(&month) && (1..=31).contains(&day)
-        });
+        let date = self
+            .day
+            .is_none_or(|(month, day)| (1..=12).contains(&month) && (1..=31).contains(&day));
         // A leap second is the last moment of its minute here.
         let second = self.second.min(59);
         (clock && date).then_some((Self { second, ..self }, len))
@@ -275,8 +275,8 @@ impl Cursor<'_> {
 
     fn month(&mut self) -> Option<i8> {
         const NAMES: [&[u8]; 12] = [
-            b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct",
-            b"Nov", b"Dec",
+            b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
+            b"Dec",
         ];
         let name = self.text.get(self.at..self.at + 3)?;
         let index = NAMES.iter().position(|known| *known == name)?;
@@ -351,8 +351,7 @@ mod tests {
     const READ: u64 = 1_795_348_800_000_000_000;
 
     fn check(text: &str, rest: &str, expected: &str) {
-        let (stamp, len) =
-            take(text.as_bytes()).unwrap_or_else(|| panic!("`{text}` has a time"));
+        let (stamp, len) = take(text.as_bytes()).unwrap_or_else(|| panic!("`{text}` has a time"));
         assert_eq!(&text[len..], rest, "what follows the time of `{text}`");
         let zone = TimeZone::fixed(jiff::tz::offset(1));
         let nanoseconds = stamp.nanoseconds(&zone, READ).unwrap();
@@ -394,9 +393,22 @@ mod tests {
     #[test]
     fn what_is_no_time_is_left_alone() {
         for text in [
-            "", "2", "2026", "2026-11-22", "2026-13-22 07:34:03", "2026-11-22 25:34:03",
-            "2026-11-22 7:34", "1.2.3.4 - -", "Nov 22", "November 22 07:34:03", "12:34",
-            "127.0.0.1:8000", "99:99:99", "2026-11-22  07:34:03", "May the force", "1 Nov 2026",
+            "",
+            "2",
+            "2026",
+            "2026-11-22",
+            "2026-13-22 07:34:03",
+            "2026-11-22 25:34:03",
+            "2026-11-22 7:34",
+            "1.2.3.4 - -",
+            "Nov 22",
+            "November 22 07:34:03",
+            "12:34",
+            "127.0.0.1:8000",
+            "99:99:99",
+            "2026-11-22  07:34:03",
+            "May the force",
+            "1 Nov 2026",
         ] {
             assert_eq!(take(text.as_bytes()), None, "`{text}`");
         }

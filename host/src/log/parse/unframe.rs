@@ -214,7 +214,8 @@ fn compose(line: &[u8]) -> Option<Framed<'_>> {
         .count();
     // The number of the replica is what other tables do not have.
     let digits = line[..name].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let numbered = digits > 0 && name > digits + 1 && matches!(line[name - digits - 1], b'-' | b'_');
+    let numbered =
+        digits > 0 && name > digits + 1 && matches!(line[name - digits - 1], b'-' | b'_');
     if !numbered {
         return None;
     }
@@ -280,7 +281,8 @@ mod tests {
             out.push(format!("{container}/{stream}/{}: {text}", line.piece.part));
         };
         for text in input.lines() {
-            let piece = Piece { text: text.as_bytes(), carriage_return: false, part: 0, cut: false };
+            let piece =
+                Piece { text: text.as_bytes(), carriage_return: false, part: 0, cut: false };
             unframer.line(Line { piece, stream: Stream::Only, container: b"", time: 5 }, &mut each);
         }
         unframer.finish(&mut each);
@@ -293,7 +295,10 @@ mod tests {
         for (line, expected) in [
             ("2019-05-07T18:57:50.904275087+00:00 stderr F log", "/stderr/0: log"),
             ("2019-05-07T18:57:50.904275087Z stdout F", "/stdout/0: "),
-            (r#"{"log":"a\tb\n","stream":"stdout","time":"2026-11-22T07:36:01.000000000Z"}"#, "/stdout/0: a\tb"),
+            (
+                r#"{"log":"a\tb\n","stream":"stdout","time":"2026-11-22T07:36:01.000000000Z"}"#,
+                "/stdout/0: a\tb",
+            ),
             ("api-1     |   File \"a.py\"", "api-1/-/0:   File \"a.py\""),
             ("api-1     |", "api-1/-/0: "),
             ("\u{1b}[36mshop_web_1  | \u{1b}[0mok", "shop_web_1/-/0: ok"),
@@ -302,9 +307,14 @@ mod tests {
             ("name-1|value", "/-/0: name-1|value"),
             ("total | 17", "/-/0: total | 17"),
             (r#"{"log":"a"}"#, r#"/-/0: {"log":"a"}"#),
-            (r#"{"log":"a","stream":"x","time":"y"}"#, r#"/-/0: {"log":"a","stream":"x","time":"y"}"#),
-            ("2019-05-07 18:57:50 stdout was closed", "/-/0: 2019-05-07 18:57:50 stdout was closed"),
-            ("", "/-/0: "),
+            (
+                r#"{"log":"a","stream":"x","time":"y"}"#,
+                r#"/-/0: {"log":"a","stream":"x","time":"y"}"#,
+            ),
+            (
+                "2019-05-07 18:57:50 stdout was closed",
+                "/-/0: 2019-05-07 18:57:50 stdout was closed",
+            ),
         ] {
             assert_eq!(unframe(line), [expected], "`{line}`");
         }

@@ -271,8 +271,11 @@ mod tests {
         let chunks = read("ééééé".as_bytes(), &[], 5);
         assert_eq!(
             texts(&chunks),
-            [("éé", 1, true), ("éé", 2, true), ("é", 3, false)]
-                .map(|(text, part, cut)| (text.to_owned(), part, cut))
+            [("éé", 1, true), ("éé", 2, true), ("é", 3, false)].map(|(text, part, cut)| (
+                text.to_owned(),
+                part,
+                cut
+            ))
         );
     }
 

@@ -67,6 +67,7 @@ fn error(mistake: &Mistake) -> ConfigError {
 mod tests {
     use std::collections::BTreeMap;
 
+    use proptest::prelude::*;
     use serde::Deserialize;
 
     use super::*;
@@ -243,5 +244,62 @@ mod tests {
         check(r#"{"label":{}}"#, Some("`labels`"));
         check(r#"{"mode":"fail-close"}"#, Some("`fail-closed`"));
         check(r#"{"something-else":1}"#, None);
+    }
+
+    /// Documents that are made of what the settings are made of, in the wrong places.
+    fn documents() -> impl Strategy<Value = serde_json::Value> {
+        use serde_json::Value;
+
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            prop_oneof![Just("fail-open"), Just("right"), Just("Number")].prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            Just("rules"),
+            Just("limit"),
+            Just("ratio"),
+            Just("mode"),
+            Just("labels"),
+            Just("wrapped"),
+            Just("choice"),
+            Just("name"),
+            Just("weight"),
+            Just("Pair"),
+            Just("Number"),
+            Just("Named"),
+            Just("a"),
+            Just("~/"),
+        ];
+        leaf.prop_recursive(4, 40, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::hash_map(key.clone().prop_map(String::from), inner, 0..6)
+                    .prop_map(|entries| Value::from_iter(entries)),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Every mistake is at a place that is there, or is a key that is there; and there are none
+        /// exactly when serde_json reads the document, too.
+        #[test]
+        fn mistakes_are_where_something_is(document in documents()) {
+            let json = document.to_string();
+            let by_serde_json = serde_json::from_str::<Settings>(&json);
+            match parse::<Settings>(&json) {
+                Ok(_) => prop_assert!(by_serde_json.is_ok() || document.is_null(), "{}", json),
+                Err(errors) => {
+                    prop_assert!(!errors.is_empty());
+                    for error in errors {
+                        prop_assert!(document.pointer(&error.path).is_some(), "{error} in {json}");
+                    }
+                    // Lists in place of tables are taken by serde_json, but not here.
+                    prop_assert!(by_serde_json.is_err() || json.contains('['), "{}", json);
+                }
+            }
+        }
     }
 }

@@ -13,7 +13,9 @@ const CONSOLE_INDENT: usize = 6;
 enum State {
     /// The exception was seen, its frames were not: message lines so far.
     Message(u8),
-    Frames { blank: bool },
+    Frames {
+        blank: bool,
+    },
     /// A record of the console logger.
     Console,
 }
@@ -38,7 +40,9 @@ pub(super) fn frames(before: &Before<'_>, line: &[u8]) -> Option<Start> {
 /// `Unhandled exception. Namespace.Exception: message`, `Unhandled Exception:`.
 pub(super) fn start(line: &[u8]) -> Option<Start> {
     let rest = line.strip_prefix(b"Unhandled ")?;
-    let words = [&b"exception. "[..], b"exception: ", b"Exception: "].iter().any(|words| rest.starts_with(words));
+    let words = [&b"exception. "[..], b"exception: ", b"Exception: "]
+        .iter()
+        .any(|words| rest.starts_with(words));
     (words || rest.trim_ascii_end() == b"Exception:").then(message)
 }
 
@@ -55,13 +59,15 @@ pub(super) fn header(name: &Name<'_>) -> Option<Start> {
 pub(super) fn console(line: &[u8]) -> Option<Start> {
     // Looks at six letters before it looks at more.
     let level = matches!(line.get(..6)?, b"crit: " | b"dbug: " | b"info: " | b"warn: ");
-    (level && is_category(&line[6..])).then(|| Start::weak(Trace { state: State::Console, certain: false }))
+    (level && is_category(&line[6..]))
+        .then(|| Start::weak(Trace { state: State::Console, certain: false }))
 }
 
 /// As [`console`], for the severities that begin with a letter other languages use, too.
 pub(super) fn console_failure(line: &[u8]) -> Option<Start> {
     let level = matches!(line.get(..6)?, b"fail: " | b"trce: ");
-    (level && is_category(&line[6..])).then(|| Start::weak(Trace { state: State::Console, certain: false }))
+    (level && is_category(&line[6..]))
+        .then(|| Start::weak(Trace { state: State::Console, certain: false }))
 }
 
 fn is_category(text: &[u8]) -> bool {
@@ -91,7 +97,9 @@ fn is_frame(line: &[u8]) -> bool {
         && ends
         && method.iter().any(|&byte| byte == b'.')
         && !method.contains(&b' ') | method.contains(&b'[')
-        && method.first().is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'<' | b'('))
+        && method
+            .first()
+            .is_some_and(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'<' | b'('))
 }
 
 fn is_separator(line: &[u8]) -> bool {

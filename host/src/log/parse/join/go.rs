@@ -24,8 +24,13 @@ pub(super) struct Panic {
 
 /// `panic: …`, `fatal error: …`, a signal, or the first goroutine with the line before it.
 pub(super) fn start(before: &Before<'_>, line: &[u8]) -> Option<Start> {
-    const WORDS: [&[u8]; 5] =
-        [b"panic: ", b"fatal error: ", b"runtime: goroutine stack exceeds", b"SIGQUIT: quit", b"SIGABRT: abort"];
+    const WORDS: [&[u8]; 5] = [
+        b"panic: ",
+        b"fatal error: ",
+        b"runtime: goroutine stack exceeds",
+        b"SIGQUIT: quit",
+        b"SIGABRT: abort",
+    ];
     if WORDS.iter().any(|words| line.starts_with(words)) {
         return Some(Start::weak(Panic { state: State::Message(0), certain: false }));
     }
@@ -59,13 +64,21 @@ fn is_call(line: &[u8]) -> bool {
 /// What the runtime prints beside goroutines.
 fn is_extra(line: &[u8]) -> bool {
     const WORDS: [&[u8]; 8] = [
-        b"runtime stack:", b"...additional frames elided...", b"[originating from goroutine",
-        b"goroutine running on other thread", b"PC=", b"m=", b"r0 ", b"lr ",
+        b"runtime stack:",
+        b"...additional frames elided...",
+        b"[originating from goroutine",
+        b"goroutine running on other thread",
+        b"PC=",
+        b"m=",
+        b"r0 ",
+        b"lr ",
     ];
     let register = line.len() < 40
         && line.contains(&b' ')
         && contains(line, b" 0x")
-        && line.first().is_some_and(|byte| matches!(byte, b'r' | b'c' | b'f' | b'g' | b'e' | b's' | b'p'))
+        && line
+            .first()
+            .is_some_and(|byte| matches!(byte, b'r' | b'c' | b'f' | b'g' | b'e' | b's' | b'p'))
         && line.iter().take(7).take_while(|byte| byte.is_ascii_alphanumeric()).count() >= 2;
     register || WORDS.iter().any(|words| line.starts_with(words))
 }

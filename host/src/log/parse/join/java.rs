@@ -1,9 +1,7 @@
 //! Stack traces of Java, Kotlin, Scala and their relatives, and the two-line records of
 //! `java.util.logging`.
 
-use super::trace::{
-    About, Before, Machine, Name, Start, Step, digits, is_blank, is_omission,
-};
+use super::trace::{About, Before, Machine, Name, Start, Step, digits, is_blank, is_omission};
 use crate::log::parse::time;
 
 /// How many lines a message may have before the first frame.
@@ -13,7 +11,9 @@ const MESSAGE_LINES: u8 = 12;
 enum State {
     /// The exception was seen, its frames were not: message lines so far.
     Message(u8),
-    Frames { blank: bool },
+    Frames {
+        blank: bool,
+    },
     /// The first of two lines of `java.util.logging`.
     Level,
     /// The second of them.
@@ -83,7 +83,10 @@ fn is_frame(line: &[u8]) -> bool {
         && method.contains(&b'.')
         && method.iter().all(|byte| {
             byte.is_ascii_alphanumeric()
-                || matches!(byte, b'.' | b'_' | b'$' | b'<' | b'>' | b'/' | b'@' | b'-' | b'~' | b'+')
+                || matches!(
+                    byte,
+                    b'.' | b'_' | b'$' | b'<' | b'>' | b'/' | b'@' | b'-' | b'~' | b'+'
+                )
                 || *byte >= 0x80
         })
         && is_location(place)
@@ -91,7 +94,10 @@ fn is_frame(line: &[u8]) -> bool {
 
 /// What stands in the brackets of a frame.
 fn is_location(place: &[u8]) -> bool {
-    if matches!(place, b"Native Method" | b"Unknown Source" | b"<generated>" | b"<eval>" | b"Redefined") {
+    if matches!(
+        place,
+        b"Native Method" | b"Unknown Source" | b"<generated>" | b"<eval>" | b"Redefined"
+    ) {
         return true;
     }
     let file = match place.iter().rposition(|&byte| byte == b':') {
@@ -101,7 +107,9 @@ fn is_location(place: &[u8]) -> bool {
     };
     !file.is_empty()
         && file.iter().all(|byte| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$' | b'-') || *byte >= 0x80
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b'.' | b'_' | b'$' | b'-')
+                || *byte >= 0x80
         })
         && (file.contains(&b'.') || file.len() < place.len())
 }
@@ -139,7 +147,8 @@ impl Machine for Trace {
             }
             State::Frames { blank } => {
                 let belongs = text.starts_with(b"[CIRCULAR REFERENCE")
-                    || text.len() < line.len() && (text.starts_with(b"- locked <") || text.starts_with(b"- waiting "));
+                    || text.len() < line.len()
+                        && (text.starts_with(b"- locked <") || text.starts_with(b"- waiting "));
                 if belongs && !blank { Step::Take } else { Step::Refuse }
             }
             State::Level => {

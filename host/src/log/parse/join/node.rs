@@ -4,8 +4,8 @@
 //! braces behind the last frame; causes stand inside the braces.
 
 use super::trace::{
-    About, Before, Machine, Name, Start, Step, contains, digits, ends_with_line_and_column,
-    indent, is_blank, is_omission,
+    About, Before, Machine, Name, Start, Step, contains, digits, ends_with_line_and_column, indent,
+    is_blank, is_omission,
 };
 
 /// How many lines a message may have before the first frame.
@@ -19,7 +19,9 @@ enum State {
     Caret,
     /// The error was seen, its frames were not: message lines so far.
     Message(u8),
-    Frames { blank: bool },
+    Frames {
+        blank: bool,
+    },
     /// Between the braces behind a frame.
     Properties,
 }
@@ -73,7 +75,9 @@ fn is_sure_frame(line: &[u8]) -> bool {
     let place = |text: &[u8]| {
         let inside = text.strip_suffix(b")").unwrap_or(text);
         ends_with_line_and_column(inside.strip_suffix(b")").unwrap_or(inside))
-            || [&b"(native)"[..], b"(<anonymous>)", b"(unknown location)"].iter().any(|end| text.ends_with(end))
+            || [&b"(native)"[..], b"(<anonymous>)", b"(unknown location)"]
+                .iter()
+                .any(|end| text.ends_with(end))
     };
     let named = text.strip_prefix(b"at ").is_some_and(|call| !call.is_empty()) && place(text);
     let evaluated = text.starts_with(b"eval at ") && contains(text, b" (") && place(text);
@@ -83,7 +87,8 @@ fn is_sure_frame(line: &[u8]) -> bool {
 /// A frame, once it is clear what this is.
 fn is_frame(line: &[u8]) -> bool {
     let text = line.trim_ascii_start();
-    text.len() < line.len() && (text.starts_with(b"at ") || is_omission(text) || is_sure_frame(line))
+    text.len() < line.len()
+        && (text.starts_with(b"at ") || is_omission(text) || is_sure_frame(line))
 }
 
 impl Trace {
@@ -99,7 +104,8 @@ impl Machine for Trace {
         match self.state {
             State::Excerpt(lines) => {
                 let text = line.trim_ascii();
-                let caret = !text.is_empty() && text.iter().all(|byte| matches!(byte, b'^' | b'~' | b' '));
+                let caret =
+                    !text.is_empty() && text.iter().all(|byte| matches!(byte, b'^' | b'~' | b' '));
                 if lines > 0 && caret {
                     self.state = State::Caret;
                 } else if lines >= 3 {
@@ -148,7 +154,9 @@ impl Machine for Trace {
                     self.state = State::Frames { blank: true };
                     return Step::Hold;
                 }
-                let more = line.starts_with(b"Emitted '") || line == b"Thrown at:" || line.starts_with(b"caused by: ");
+                let more = line.starts_with(b"Emitted '")
+                    || line == b"Thrown at:"
+                    || line.starts_with(b"caused by: ");
                 if more { Step::Take } else { Step::Refuse }
             }
             State::Properties => {

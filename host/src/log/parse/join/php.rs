@@ -11,7 +11,9 @@ enum State {
     Message(u8),
     Frames,
     /// `#1 {main}` was seen; a blank line may have been held.
-    Main { blank: bool },
+    Main {
+        blank: bool,
+    },
     /// The numbered list of xdebug.
     List,
 }
@@ -48,7 +50,10 @@ fn is_frame(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"#") else { return false };
     let len = digits(rest);
     let Some(place) = rest[len..].strip_prefix(b" ") else { return false };
-    len > 0 && (place.starts_with(b"{main}") || place.starts_with(b"[internal function]") || contains(place, b"): "))
+    len > 0
+        && (place.starts_with(b"{main}")
+            || place.starts_with(b"[internal function]")
+            || contains(place, b"): "))
 }
 
 impl Machine for Trace {
@@ -76,7 +81,8 @@ impl Machine for Trace {
                 if !self.certain {
                     return Step::Refuse;
                 }
-                if line.starts_with(b"  thrown in ") || line.starts_with(b"\"} ") || line == b"\"}" {
+                if line.starts_with(b"  thrown in ") || line.starts_with(b"\"} ") || line == b"\"}"
+                {
                     return Step::Last;
                 }
                 let blank = self.state == State::Main { blank: true };
@@ -84,7 +90,8 @@ impl Machine for Trace {
                     self.state = State::Main { blank: true };
                     return Step::Hold;
                 }
-                let next = blank && line.starts_with(b"Next ") || line.starts_with(b"[previous exception] ");
+                let next = blank && line.starts_with(b"Next ")
+                    || line.starts_with(b"[previous exception] ");
                 if next {
                     self.state = State::Message(0);
                     return Step::Take;
@@ -93,10 +100,11 @@ impl Machine for Trace {
                 if again && !blank { Step::Take } else { Step::Refuse }
             }
             State::List => {
-                let listed = line.strip_prefix(b"PHP ").map(<[u8]>::trim_ascii_start).is_some_and(|rest| {
-                    let len = digits(rest);
-                    len > 0 && rest[len..].starts_with(b". ")
-                });
+                let listed =
+                    line.strip_prefix(b"PHP ").map(<[u8]>::trim_ascii_start).is_some_and(|rest| {
+                        let len = digits(rest);
+                        len > 0 && rest[len..].starts_with(b". ")
+                    });
                 self.certain |= listed;
                 if listed { Step::Take } else { Step::Refuse }
             }

@@ -83,7 +83,9 @@ pub(super) fn start(line: &[u8]) -> Option<Start> {
         // Behind the head of a logger, or a word of the application. In a sentence it would
         // not stand at the end, and in quotation marks not without them.
         let prefix = line[..line.len() - TRACEBACK.len().min(line.len())].trim_ascii_end();
-        let head = prefix.last().is_some_and(|byte| matches!(byte, b':' | b']' | b'-' | b'|' | b'>' | b'}'));
+        let head = prefix
+            .last()
+            .is_some_and(|byte| matches!(byte, b':' | b']' | b'-' | b'|' | b'>' | b'}'));
         return head.then(|| Start::weak(Traceback::new(State::Frames { place: false })));
     }
     if is_place(line) && !contains(line, b", in ") && line.last().is_some_and(u8::is_ascii_digit) {
@@ -151,17 +153,22 @@ fn is_thread(line: &[u8]) -> bool {
 fn is_exception(line: &[u8]) -> bool {
     let len = line
         .iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.') || **byte >= 0x80)
+        .take_while(|byte| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.') || **byte >= 0x80
+        })
         .count();
     // `module.<locals>.Name` of classes made in functions.
     if let Some(rest) = line[len..].strip_prefix(b"<locals>") {
         return rest.first() == Some(&b'.') && is_exception(&rest[1..]);
     }
     let name = &line[..len];
-    let starts = name.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_' || *byte >= 0x80);
+    let starts = name
+        .first()
+        .is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_' || *byte >= 0x80);
     match &line[len..] {
         [] => {
-            let last = name.iter().rposition(|&byte| byte == b'.').map_or(name, |dot| &name[dot + 1..]);
+            let last =
+                name.iter().rposition(|&byte| byte == b'.').map_or(name, |dot| &name[dot + 1..]);
             starts && (last.len() < len || last.first().is_some_and(u8::is_ascii_uppercase))
         }
         [b':'] | [b':', b' ', ..] => starts,
@@ -172,8 +179,15 @@ fn is_exception(line: &[u8]) -> bool {
 /// Lines that belong to the messages of well-known libraries.
 fn is_message(line: &[u8]) -> bool {
     const WORDS: [&[u8]; 9] = [
-        b"DETAIL:", b"HINT:", b"CONTEXT:", b"LINE ", b"[SQL: ", b"[parameters: ",
-        b"(Background on this error at: ", b"QUERY:", b"PL/pgSQL function",
+        b"DETAIL:",
+        b"HINT:",
+        b"CONTEXT:",
+        b"LINE ",
+        b"[SQL: ",
+        b"[parameters: ",
+        b"(Background on this error at: ",
+        b"QUERY:",
+        b"PL/pgSQL function",
     ];
     WORDS.iter().any(|words| line.starts_with(words))
 }
@@ -219,7 +233,8 @@ impl Traceback {
         self.certain = true;
         self.held = false;
         self.tail = 0;
-        self.announced = line.ends_with(b":") && line.contains(&b' ') || contains(line, b"validation error");
+        self.announced =
+            line.ends_with(b":") && line.contains(&b' ') || contains(line, b"validation error");
     }
 
     fn tail(&mut self, line: &[u8], blanks: u8, about: About) -> Step {
@@ -405,11 +420,7 @@ impl Machine for Traceback {
     fn is_complete(&self) -> bool {
         !matches!(
             self.state,
-            State::Frames { .. }
-                | State::Remote
-                | State::Quoted
-                | State::Connected
-                | State::Syntax
+            State::Frames { .. } | State::Remote | State::Quoted | State::Connected | State::Syntax
         )
     }
 

@@ -1,6 +1,8 @@
 //! Backtraces of Ruby and Rails.
 
-use super::trace::{About, Before, Machine, Start, Step, contains, digits, indent, is_blank, is_omission};
+use super::trace::{
+    About, Before, Machine, Start, Step, contains, digits, indent, is_blank, is_omission,
+};
 use crate::filter::value::Severity;
 use crate::log::parse::layout;
 
@@ -61,7 +63,8 @@ fn bare(before: &Before<'_>, rest: &[u8]) -> Option<Start> {
     }
     let last = *before.last()?;
     // The line before is the message unless it says that all is well.
-    let mild = layout::read(last).is_some_and(|head| head.severity.is_some_and(|severity| severity < Severity::Warn));
+    let mild = layout::read(last)
+        .is_some_and(|head| head.severity.is_some_and(|severity| severity < Severity::Warn));
     let lines = usize::from(!is_blank(last) && !mild);
     Some(Start::strong(Backtrace { state: State::Bare { blank: false }, certain: true }, lines))
 }
@@ -93,7 +96,10 @@ fn is_short_place(text: &[u8]) -> bool {
 impl Machine for Backtrace {
     fn next(&mut self, line: &[u8], _: About) -> Step {
         let text = line.trim_ascii();
-        let from = indent(line) > 0 && text.strip_prefix(b"from ").is_some_and(|rest| place(rest).is_some() || is_short_place(rest));
+        let from = indent(line) > 0
+            && text
+                .strip_prefix(b"from ")
+                .is_some_and(|rest| place(rest).is_some() || is_short_place(rest));
         match self.state {
             State::Message(lines) => {
                 if from {
@@ -117,7 +123,8 @@ impl Machine for Backtrace {
                     return Step::Take;
                 }
                 // The cause is printed behind, in the same form.
-                if place(line).is_some_and(|rest| rest.starts_with(b": ")) && contains(line, b" (") {
+                if place(line).is_some_and(|rest| rest.starts_with(b": ")) && contains(line, b" (")
+                {
                     return Step::Take;
                 }
                 Step::Refuse

@@ -11,7 +11,9 @@ enum State {
     Message(u8),
     Frames,
     /// The causes of a report.
-    Causes { blank: bool },
+    Causes {
+        blank: bool,
+    },
 }
 
 /// Follows a panic.
@@ -77,7 +79,8 @@ impl Machine for Panic {
                 if line.starts_with(b"note: ") {
                     return Step::Last;
                 }
-                let frame = indent(line) > 0 && (is_frame(text) || text.starts_with(b"at ") || text.starts_with(b"["));
+                let frame = indent(line) > 0
+                    && (is_frame(text) || text.starts_with(b"at ") || text.starts_with(b"["));
                 if frame { Step::Take } else { Step::Refuse }
             }
             State::Causes { blank } => {

@@ -110,7 +110,9 @@ fn named(first: u8, before: &Before<'_>, line: &[u8]) -> Option<Start> {
         b'C' => python::start(line).or_else(|| rust::causes(before, line)),
         b'F' => python::start(line).or_else(|| php::header(line)),
         b'T' => python::start(line),
-        b'S' => python::start(line).or_else(|| php::frames(before, line)).or_else(|| go::start(before, line)),
+        b'S' => python::start(line)
+            .or_else(|| php::frames(before, line))
+            .or_else(|| go::start(before, line)),
         b'U' => dart::start(line).or_else(|| dotnet::start(line)),
         b'P' => php::header(line).or_else(|| php::frames(before, line)),
         b'E' => java::start(line),
@@ -129,9 +131,11 @@ fn named(first: u8, before: &Before<'_>, line: &[u8]) -> Option<Start> {
     let name = Name::of(line);
     match name.after {
         // `file:12…`
-        Some(b':') if line.get(name.len + 1).is_some_and(u8::is_ascii_digit) => ruby::start(before, line)
-            .or_else(|| python::warning(line))
-            .or_else(|| node::excerpt(line)),
+        Some(b':') if line.get(name.len + 1).is_some_and(u8::is_ascii_digit) => {
+            ruby::start(before, line)
+                .or_else(|| python::warning(line))
+                .or_else(|| node::excerpt(line))
+        }
         Some(b' ') if first.is_ascii_uppercase() && is_month(line) => java::util_logging(line),
         Some(b':' | b' ') | None => java::header(&name)
             .or_else(|| dotnet::header(&name))
@@ -164,7 +168,16 @@ impl<'a> Name<'a> {
         for &byte in line {
             match byte {
                 b'.' => dot = Some(len),
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'$' | b'/' | b'-' | b'@' | b'~' | b'+' => {}
+                b'A'..=b'Z'
+                | b'a'..=b'z'
+                | b'0'..=b'9'
+                | b'_'
+                | b'$'
+                | b'/'
+                | b'-'
+                | b'@'
+                | b'~'
+                | b'+' => {}
                 _ => break,
             }
             len += 1;

@@ -64,7 +64,9 @@ pub(super) fn request(text: &[u8], at: usize) -> Option<Head<'_>> {
     let plain = strip_colour(request);
     let mut words = plain.splitn(3, |&byte| byte == b' ');
     match (words.next(), words.next(), words.next().and_then(|last| last.strip_prefix(b"HTTP/"))) {
-        (Some(method), Some(target), Some(version)) if method.iter().all(u8::is_ascii_uppercase) => {
+        (Some(method), Some(target), Some(version))
+            if method.iter().all(u8::is_ascii_uppercase) =>
+        {
             head.fields.push(("http.request.method", method));
             head.fields.push(("url.original", target));
             head.fields.push(("network.protocol.version", version));

@@ -373,7 +373,9 @@ fn module<'a>(text: &'a [u8], at: usize, mut head: Head<'a>) -> Head<'a> {
     let at = at + blanks(&text[at..]);
     let name = word(&text[at..]);
     let is_module = name.len() < 60
-        && name.iter().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.' | b'0'..=b'9'))
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'.' | b'0'..=b'9'))
         && matches!(name.first(), Some(b'a'..=b'z' | b'_'));
     if !is_module {
         return tail(text, at, head);
@@ -402,8 +404,8 @@ fn ruby(text: &[u8]) -> Option<Head<'_>> {
     let process = inside[clock..].trim_ascii().strip_prefix(b"#").filter(|text| is_number(text));
     let at = 3 + len;
     let at = at + blanks(&text[at..]);
-    let (severity, word) =
-        capital_level(&text[at..]).unwrap_or((Severity::Info, usize::from(text[at..].starts_with(b"ANY")) * 3));
+    let (severity, word) = capital_level(&text[at..])
+        .unwrap_or((Severity::Info, usize::from(text[at..].starts_with(b"ANY")) * 3));
     let head = Head {
         time: Some(stamp),
         severity: Some(severity),

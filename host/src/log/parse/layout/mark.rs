@@ -22,7 +22,8 @@ pub(super) fn marked_level(text: &[u8]) -> Option<(Severity, usize)> {
         return Some(found);
     }
     let len = text.iter().take(12).take_while(|byte| byte.is_ascii_alphabetic()).count();
-    if len < 3 || !matches!(text.get(len), Some(b':' | b'\t' | b'|')) && !text[len..].starts_with(b" |")
+    if len < 3
+        || !matches!(text.get(len), Some(b':' | b'\t' | b'|')) && !text[len..].starts_with(b" |")
     {
         return None;
     }
@@ -35,7 +36,13 @@ pub(super) fn level(word: &[u8]) -> Option<Severity> {
     if !(2..=13).contains(&word.len()) {
         return None;
     }
-    Severity::from_name(std::str::from_utf8(word).ok()?)
+    let name = std::str::from_utf8(word).ok()?;
+    Severity::from_name(name).or(match name {
+        // Serilog's three letters.
+        "FTL" => Some(Severity::Fatal),
+        "VRB" => Some(Severity::Trace),
+        _ => None,
+    })
 }
 
 /// The text between the brackets at the start of `text`, and the length with them.
@@ -73,7 +80,9 @@ pub(super) fn is_plain_name(text: &[u8]) -> bool {
         && text.last() != Some(&b':')
         && (text.contains(&b'.')
             || text.windows(2).any(|pair| pair == b"::")
-            || text.iter().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'0'..=b'9')))
+            || text
+                .iter()
+                .all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'0'..=b'9')))
         && level(text).is_none()
 }
 

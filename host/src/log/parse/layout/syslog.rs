@@ -27,7 +27,8 @@ pub(super) fn with_priority(text: &[u8]) -> Option<Head<'_>> {
     };
     head.severity = Some(severity);
     head.level = Some(&text[..0]);
-    head.fields.push(("log.syslog.facility", FACILITIES.get(usize::from(facility))?.as_bytes()));
+    head.fields
+        .push(("log.syslog.facility.code", FACILITIES.get(usize::from(facility))?.as_bytes()));
     Some(head)
 }
 
@@ -60,7 +61,9 @@ fn version_1(text: &[u8], start: usize) -> Option<Head<'_>> {
     if stamp != b"-" {
         head.time = Some(time::whole(std::str::from_utf8(stamp).ok()?)?);
     }
-    let stated = |field: &'static str, value| (value != b"-" && !<[u8]>::is_empty(value)).then_some((field, value));
+    let stated = |field: &'static str, value| {
+        (value != b"-" && !<[u8]>::is_empty(value)).then_some((field, value))
+    };
     head.process = stated("", process).map(|(_, value)| value);
     head.fields.extend(stated("host.name", host));
     head.fields.extend(stated("log.syslog.appname", app));

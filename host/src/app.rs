@@ -1,0 +1,348 @@
+//! Config → rooms → running tasks; the only file that sees all.
+//!
+//! Building loads every plugin and binds every socket, so that whatever is wrong is said
+//! before anything is served. Running starts the tasks, and ends them in order: readiness
+//! first, then the listeners, exchanges, the application, records, error events, plugins.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::task::JoinSet;
+
+pub mod admin;
+pub mod assemble;
+pub mod background;
+pub mod front;
+pub mod plugins;
+
+use admin::AdminPages;
+use assemble::{build, cache, dialer, engine, fault, faults, outlets, state, version, workers};
+use background::Errors;
+use plugins::{Plugins, Workshop};
+
+use crate::config::{self, AdminListen, Config, Fault, Faults, Origin, Warning};
+use crate::filter::background::{Background, ErrorEvent, Status};
+use crate::filter::queue::{Bound, Queue};
+use crate::filter::{Filter, Stance};
+use crate::health::{self, Board, Said, Source};
+use crate::metrics;
+use crate::outbound::client::{self, Client};
+use crate::outbound::{Dialer, delivery};
+use crate::plugin::cache::Cache;
+use crate::plugin::engine::{Capacity, Engine};
+use crate::plugin::seat::MAX_FRESH;
+use crate::plugin::services::{Clock, Inbox, Outlets, Reach};
+use crate::proxy::Version;
+use crate::proxy::route::{Route, Routes};
+use crate::proxy::upstream::Upstream;
+use crate::server::admin::Admin;
+use crate::server::{Drain, Server};
+use crate::state::{self, State};
+
+/// Error events that may wait to be cleaned.
+const EVENTS: Bound = Bound { items: 1000, weight: 16 * 1024 * 1024 };
+/// Records that may wait for the log corridor, by number; by weight the operator says.
+const RECORDS: usize = 65_536;
+/// Largest answer to a delivery that is read, in bytes; nobody looks at it.
+const ANSWER: u64 = 64 * 1024;
+/// How long plugins may take to say farewell, all together.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How long what waits in the back room gets once everything before it has ended.
+const LAST_CALL: Duration = Duration::from_secs(5);
+
+/// What the host is told beside its configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Where compiled code is kept; nowhere when absent.
+    pub cache: Option<PathBuf>,
+    /// The application to start, with its arguments.
+    pub command: Option<Vec<OsString>>,
+    /// Workers of the request path, whatever the configuration says.
+    pub workers: Option<usize>,
+}
+
+/// How a host ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// The exit status: that of the application if one was started, else 0 or 1.
+    pub code: u8,
+}
+
+/// Ends a host. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    drain: Drain,
+    grace: Duration,
+}
+
+impl Stop {
+    /// Takes nothing new in, finishes what is under way within the grace, then ends.
+    pub fn gracefully(&self) {
+        self.drain.start(self.grace);
+    }
+
+    /// Ends at once.
+    pub fn now(&self) {
+        self.drain.now();
+    }
+}
+
+/// A host that is ready to serve: plugins loaded, sockets bound.
+pub struct App {
+    config: Config,
+    options: Options,
+    workers: usize,
+    server: Server,
+    admin: Option<Admin>,
+    drain: Drain,
+    outlets: Outlets,
+    reach: Reach,
+    plugins: Plugins,
+    version: Arc<ArcSwap<Version>>,
+    dialer: Arc<Dialer>,
+    board: Board,
+}
+
+impl App {
+    /// Loads the plugins and binds the sockets.
+    ///
+    /// # Errors
+    ///
+    /// Every fault that is found. Nothing stays behind.
+    pub async fn build(config: Config, options: Options) -> Result<Self, Faults> {
+        let workers = workers(&config, &options);
+        let metrics = Arc::new(metrics::Host::new(build()));
+        let outlets = outlets(&config, &metrics);
+        let dialer = dialer()?;
+        let reach = Reach::new(
+            Arc::clone(&dialer),
+            Arc::new(state(&config, &dialer)?),
+            Arc::clone(&metrics),
+        );
+        let engine = engine(&config, workers)?;
+        let cache = cache(&options);
+        let workshop = Workshop {
+            engine: &engine,
+            cache: &cache,
+            outlets: &outlets,
+            reach: &reach,
+            workers,
+            testing: false,
+        };
+        let plugins = Plugins::load(&config, &workshop).await.map_err(faults)?;
+        let version = version(&config, &plugins, &metrics, 1)?;
+        let server = front::bind(&config, workers)?;
+        let admin = match config.admin.listen.value {
+            AdminListen::Off => None,
+            AdminListen::At(address) => Some(Admin::bind(address).await.map_err(|error| {
+                fault(&config.admin.listen.origin, format!("cannot listen on `{address}`: {error}"))
+            })?),
+        };
+        for plugin in plugins.iter() {
+            plugin.publish_metrics();
+        }
+        Ok(Self {
+            board: Board::new(metrics),
+            version: Arc::new(ArcSwap::from_pointee(version)),
+            drain: Drain::default(),
+            config,
+            options,
+            workers,
+            server,
+            admin,
+            outlets,
+            reach,
+            plugins,
+            dialer,
+        })
+    }
+
+    /// Everything that can be known without a socket: loads the plugins and puts them
+    /// together.
+    ///
+    /// # Errors
+    ///
+    /// Every fault that is found.
+    pub async fn check(config: &Config, options: &Options) -> Result<Vec<Warning>, Faults> {
+        let metrics = Arc::new(metrics::Host::new(build()));
+        let outlets = outlets(config, &metrics);
+        let dialer = dialer()?;
+        let state = Arc::new(State::in_memory(state::Limits::default()));
+        let reach = Reach::new(dialer, state, Arc::clone(&metrics));
+        let engine = engine(config, 1)?;
+        let cache = cache(options);
+        let workshop = Workshop {
+            engine: &engine,
+            cache: &cache,
+            outlets: &outlets,
+            reach: &reach,
+            workers: 1,
+            testing: false,
+        };
+        let plugins = Plugins::load(config, &workshop).await.map_err(faults)?;
+        version(config, &plugins, &metrics, 1)?;
+        front::certificates(config)?;
+        Ok(plugins.warnings(config))
+    }
+
+    /// The public addresses, with the ports that were taken.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.server.addresses()
+    }
+
+    /// The address for operators.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Admin::address)
+    }
+
+    /// What it runs on.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The plugins in service.
+    pub fn plugins(&self) -> &Plugins {
+        &self.plugins
+    }
+
+    /// The way to end it.
+    pub fn stop(&self) -> Stop {
+        Stop { drain: self.drain.clone(), grace: self.config.server.grace }
+    }
+
+    /// Serves until it is stopped or the application that it started has ended.
+    pub async fn run(self) -> Ended {
+        let sources = self.sources();
+        let Self { config, outlets, plugins, drain, server, admin, reach, board, version, dialer, .. } = self;
+        let config = &config;
+        let scrubbers = plugins.scrubbers(config);
+        let backgrounds = plugins.backgrounds();
+        let mut back = JoinSet::new();
+        for plugin in &backgrounds {
+            back.spawn(background::tick(Arc::clone(plugin)));
+        }
+        let stop = drain.clone();
+        for (_, delivery) in reach.take_deliveries() {
+            let client = Arc::clone(reach.client());
+            let drain = stop.clone();
+            back.spawn(async move { deliver(&delivery, &client, drain).await });
+        }
+        back.spawn(rounds(board.clone(), sources, backgrounds.clone()));
+        let errors = Errors::new(
+            outlets.errors.clone(),
+            Arc::clone(&scrubbers),
+            &backgrounds,
+            &outlets.metrics,
+        );
+        let errors = tokio::spawn(errors.run());
+        let pages = AdminPages {
+            metrics: Arc::clone(&outlets.metrics),
+            board,
+            plugins: plugins.iter().map(Arc::clone).collect(),
+            scrubbers,
+            errors: config.admin.errors.as_ref().map(|given| given.value.to_string()),
+            token: config.admin.token.clone(),
+        };
+        let admin = admin.map(|admin| tokio::spawn(admin.run(Arc::new(pages))));
+        let access = config.logs.access.then(|| outlets.records.clone());
+        let served = {
+            let outlets = outlets.clone();
+            let make = move |worker| {
+                front::Front::start(worker, &version, &dialer, &outlets, access.clone())
+            };
+            server.run(make, drain.clone()).await
+        };
+        if let Err(error) = served { tracing::error!("the server ended: {error}"); }
+        outlets.errors.close();
+        let _ = tokio::time::timeout(LAST_CALL, errors).await;
+        back.abort_all();
+        if let Some(admin) = admin { admin.abort(); }
+        plugins.shut_down(FAREWELL).await;
+        Ended { code: 0 }
+    }
+
+    /// What the host itself can say about how it is.
+    fn sources(&self) -> Vec<Source> {
+        let mut sources: Vec<Source> = Vec::new();
+        let drain = self.drain.clone();
+        sources.push(Box::new(move || {
+            let stopping = drain.phase() != crate::server::Phase::Serving;
+            Said {
+                component: "host".to_owned(),
+                status: if stopping { Status::Unhealthy } else { Status::Healthy },
+                at_worst: Status::Healthy,
+                reason: stopping.then(|| "draining".to_owned()),
+            }
+        }));
+        for upstream in &self.version.load().upstreams {
+            let upstream = Arc::clone(upstream);
+            sources.push(Box::new(move || said_of_upstream(&upstream)));
+        }
+        for plugin in self.plugins.iter() {
+            let plugin = Arc::clone(plugin);
+            sources.push(Box::new(move || {
+                let report = plugin.report();
+                let serving = report.state == "serving";
+                let guard = Filter::stance(&*plugin) == Stance::Guard;
+                Said {
+                    component: format!("plugin:{}", report.name),
+                    status: if serving { Status::Healthy } else { Status::Unhealthy },
+                    at_worst: if guard { Status::Unhealthy } else { Status::Degraded },
+                    reason: (!serving).then(|| "in quarantine".to_owned()),
+                }
+            }));
+        }
+        sources
+    }
+}
+
+fn said_of_upstream(upstream: &Upstream) -> Said {
+    let (all, serving) = upstream.standing();
+    let (status, reason) = match serving {
+        0 => (Status::Unhealthy, Some("no server is up".to_owned())),
+        some if some < all => {
+            (Status::Degraded, Some(format!("{some} of {all} servers are up")))
+        }
+        _ => (Status::Healthy, None),
+    };
+    let component = format!("upstream:{}", upstream.name);
+    Said { component, status, at_worst: Status::Unhealthy, reason }
+}
+
+/// Sends what a plugin handed over, and flushes when the host stops.
+async fn deliver(queue: &delivery::Delivery, client: &Client, drain: Drain) {
+    let send = |request: Arc<delivery::Request>| async move {
+        let delivery::Request { method, url, headers, body, timeout } = &*request;
+        let answer = client.fetch(method, url, headers, body.clone(), ANSWER, *timeout).await;
+        match answer {
+            Ok(response) => {
+                let retry_after = response.headers().get(http::header::RETRY_AFTER);
+                let retry_after = retry_after.and_then(|value| value.to_str().ok());
+                Ok(delivery::Answer {
+                    status: response.status().as_u16(),
+                    retry_after: retry_after.map(str::to_owned),
+                })
+            }
+            Err(client::Failure::Url(_)) => Err(delivery::Failure::Invalid),
+            Err(_) => Err(delivery::Failure::Network),
+        }
+    };
+    let stop = async {
+        drain.started().await;
+        tokio::time::Instant::now() + LAST_CALL
+    };
+    queue.run(send, stop).await;
+}
+
+async fn rounds(board: Board, sources: Vec<Source>, plugins: Vec<Arc<dyn Background>>) {
+    let mut interval = tokio::time::interval(health::ROUND);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        board.round(&sources, &plugins).await;
+    }
+}
