@@ -59,6 +59,16 @@ impl Drain {
         *self.phase.borrow()
     }
 
+    /// Waits until the phase is not `Serving` any more.
+    ///
+    /// Cancel safe.
+    pub async fn announced(&self) {
+        let mut phase = self.phase.subscribe();
+        let announced = phase.wait_for(|phase| *phase > Phase::Serving).await;
+        // `self` holds the sender, so that it cannot be gone.
+        debug_assert!(announced.is_ok());
+    }
+
     /// Waits until the phase is not `Serving` or `Announcing` any more.
     ///
     /// Cancel safe.
