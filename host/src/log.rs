@@ -817,4 +817,114 @@ mod tests {
         assert_eq!(bench.sink.script().written, ["failed"]);
         assert_eq!((snapshot.sources[0].parse.text, snapshot.sources[0].severities[4]), (1, 1));
     }
+
+    type Sinks = Vec<(sink::Settings, Box<dyn Sink>)>;
+
+    fn corridor(sinks: Sinks) -> (Corridor, JoinSet<()>) {
+        let (corridor, tasks) = Corridor::new(Settings::default(), Arc::new(NoHooks), sinks);
+        (corridor, tasks.into_iter().collect())
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_sleeps_stalls_nobody_and_the_loss_is_counted() {
+        let (mut reader, pipe) = std::io::pipe().unwrap();
+        let stdout = sink::stdout::Stdout::onto("test", Format::Json, pipe).unwrap();
+        let queue = Bound { items: 4, weight: 1 << 20 };
+        let stuck = sink::Settings { queue, ..sink::Settings::new("stdout", Format::Json) };
+        let free = Fake::default();
+        let sinks: Sinks = vec![
+            (stuck, Box::new(stdout)),
+            (sink::Settings::new("free", Format::Json), Box::new(free.clone())),
+        ];
+        let (corridor, mut tasks) = corridor(sinks);
+        let (intake, task) = corridor.records("access");
+        tasks.spawn(task);
+        let long = "x".repeat(1000);
+        for _ in 0..5000 {
+            assert!(
+                intake.push(Record::structured(1, None, long.clone())),
+                "it never waits for a sink"
+            );
+            tokio::task::yield_now().await;
+        }
+        while corridor.snapshot().sources[0].records.inside > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let blocked = corridor.snapshot();
+        assert!(blocked.holds());
+        assert!(blocked.sinks[0].records.dropped[Reason::Full as usize] > 1000, "{blocked:?}");
+        assert_eq!(blocked.sinks[1].records.dropped_in_all(), 0, "the other sink does not notice");
+        // It wakes up, and gets what was kept.
+        let reading = std::thread::spawn(move || {
+            let mut text = String::new();
+            std::io::Read::read_to_string(&mut reader, &mut text).map(|_| text.lines().count())
+        });
+        drop(intake);
+        let snapshot = corridor.drain(Duration::from_secs(10)).await;
+        while tasks.join_next().await.is_some() {}
+        assert!(snapshot.holds());
+        let delivered = snapshot.sinks[0].records.delivered;
+        assert_eq!(reading.join().unwrap().unwrap() as u64, delivered);
+        assert_eq!(free.script().written.len(), 5000);
+    }
+
+    #[tokio::test]
+    async fn the_output_of_several_processes_reaches_rotated_files_whole() {
+        use super::batch::Wanted;
+        use super::source::child::{Child, Settings as Run};
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, max_bytes, format| {
+            let path = folder.path().join(name);
+            sink::file::File::new(sink::file::Settings { path, max_bytes, backups: 200 }, format)
+                .unwrap()
+        };
+        let severe = Wanted { least: Some(Severity::Error), ..Wanted::default() };
+        let errors =
+            sink::Settings { wanted: severe, ..sink::Settings::new("errors", Format::Json) };
+        let sinks: Sinks = vec![
+            (sink::Settings::new("app", raw()), Box::new(file("app.log", 4096, raw()))),
+            (errors, Box::new(file("error.log", 4096, Format::Json))),
+        ];
+        let (corridor, mut tasks) = corridor(sinks);
+        let (intake, task) = corridor.lines("child", source::Settings::default());
+        tasks.spawn(task);
+        let script = "write() { i=0; while [ $i -lt 500 ]; do \
+             echo \"2026-11-22 07:34:03,305 INFO [w:1] line $1 $i\"; i=$((i+1)); done; \
+             echo \"2026-11-22 07:34:03,305 ERROR [w:1] end $1\"; }; \
+             write a & write b >&2 & write c & wait; exit 3";
+        let run = Run { forward: false, adopt: false, ..Run::default() };
+        let child = Child::start("sh", ["-c", script], run).unwrap();
+        let exit = child.run(intake, Clock::system()).await;
+        let snapshot = corridor.drain(Duration::from_secs(10)).await;
+        while tasks.join_next().await.is_some() {}
+        assert_eq!(exit.code, 3);
+        assert!(snapshot.holds());
+        assert_eq!(snapshot.sinks[0].records.delivered, 1503);
+
+        let mut lines = Vec::new();
+        let mut files = 0;
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            if path.file_name().unwrap().to_str().unwrap().starts_with("app.log") {
+                files += 1;
+                assert!(text.len() <= 4096);
+                lines.extend(text.lines().map(str::to_owned));
+            }
+        }
+        lines.sort();
+        let head = "2026-11-22 07:34:03,305";
+        let numbered = |worker| {
+            (0..500).map(move |number| format!("{head} INFO [w:1] line {worker} {number}"))
+        };
+        let ends = ["a", "b", "c"].map(|worker| format!("{head} ERROR [w:1] end {worker}"));
+        let mut expected: Vec<String> =
+            ["a", "b", "c"].into_iter().flat_map(numbered).chain(ends).collect();
+        expected.sort();
+        assert_eq!(lines, expected, "in {files} files");
+        // Every error reaches the sink of errors, once.
+        let errors = std::fs::read_to_string(folder.path().join("error.log")).unwrap();
+        assert_eq!(errors.lines().count(), 3);
+        assert!(errors.lines().all(|line| line.contains("\"severity\":\"ERROR\"")));
+    }
 }

@@ -4,7 +4,8 @@
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::Arc;
 
-use super::parse::join::{CONTINUES, LINE_ENDING};
+use super::parse::join::{CONTINUES, IOSTREAM, LINE_ENDING};
+use super::source::lines::Stream;
 use crate::filter::record::{Record, Source};
 use crate::filter::value::{Severity, Value};
 
@@ -89,6 +90,27 @@ pub struct Batch {
     pub entries: Vec<Entry>,
 }
 
+/// Which records a sink wants. All, by default.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those that are at least that severe. Records that state no severity are not.
+    pub least: Option<Severity>,
+    /// Those that the application wrote to that output.
+    pub stream: Option<Stream>,
+}
+
+impl Wanted {
+    fn includes(self, record: &Record) -> bool {
+        let severe = self
+            .least
+            .is_none_or(|least| record.severity.is_some_and(|severity| severity >= least));
+        let stream = self.stream.is_none_or(|stream| {
+            record.attribute(IOSTREAM).and_then(Value::as_text) == stream.name()
+        });
+        severe && stream
+    }
+}
+
 /// The records of a batch that one sink wants, or what is left of them.
 #[derive(Debug, Clone)]
 pub struct Parcel {
@@ -99,20 +121,17 @@ pub struct Parcel {
 }
 
 impl Parcel {
-    /// The records of `batch` that are at least that severe; all of them without a severity.
-    /// `None` when there are none.
-    pub fn pick(batch: &Arc<Batch>, least: Option<Severity>) -> Option<Self> {
-        let picked = match least {
-            None => None,
-            Some(least) => {
-                let wanted =
-                    |entry: &Entry| entry.record.severity.is_some_and(|severity| severity >= least);
-                let indices = (0_u32..).zip(&batch.entries).filter(|(_, entry)| wanted(entry));
-                Some(indices.map(|(index, _)| index).collect::<Vec<u32>>())
-            }
-        };
+    /// The records of `batch` that are wanted. `None` when there are none.
+    pub fn pick(batch: &Arc<Batch>, wanted: Wanted) -> Option<Self> {
+        let picked = (wanted != Wanted::default()).then(|| {
+            let entries = (0_u32..).zip(&batch.entries);
+            entries
+                .filter(|(_, entry)| wanted.includes(&entry.record))
+                .map(|(index, _)| index)
+                .collect()
+        });
         let parcel = Self { batch: Arc::clone(batch), picked, from: 0 };
-        (parcel.len() > 0).then_some(parcel)
+        (!parcel.is_empty()).then_some(parcel)
     }
 
     /// Where the records come from.
@@ -240,6 +259,10 @@ mod tests {
         entry.write_raw(&mut out).then(|| String::from_utf8(out).unwrap())
     }
 
+    fn least(severity: Severity) -> Wanted {
+        Wanted { least: Some(severity), ..Wanted::default() }
+    }
+
     fn parsed(message: &str, attribute: &str) -> (Record, Original) {
         let original =
             Original::of(&Record::of_bytes(1, format!("{message} {attribute}").into_bytes()));
@@ -289,14 +312,21 @@ mod tests {
         let severities = [None, Some(Severity::Info), Some(Severity::Error), Some(Severity::Fatal)];
         let entries = severities.map(|severity| Entry::new(Record::structured(1, severity, "x")));
         let batch = Arc::new(Batch { source: "child".into(), entries: entries.into() });
-        assert_eq!(Parcel::pick(&batch, None).map(|parcel| parcel.len()), Some(4));
-        let mut parcel = Parcel::pick(&batch, Some(Severity::Error)).unwrap();
+        assert_eq!(Parcel::pick(&batch, Wanted::default()).map(|parcel| parcel.len()), Some(4));
+        let mut parcel = Parcel::pick(&batch, least(Severity::Error)).unwrap();
         assert_eq!(parcel.len(), 2);
         parcel.advance(1);
         assert_eq!(parcel.entries().next().unwrap().record.severity, Some(Severity::Fatal));
         parcel.advance(9);
         assert!(parcel.is_empty() && parcel.entries().next().is_none());
         let calm = Arc::new(Batch { source: "child".into(), entries: batch.entries[..2].to_vec() });
-        assert!(Parcel::pick(&calm, Some(Severity::Warn)).is_none());
+        assert!(Parcel::pick(&calm, least(Severity::Warn)).is_none());
+        let stderr = Record::structured(1, None, "x").with(IOSTREAM, "stderr");
+        let outputs = [Entry::new(stderr), batch.entries[0].clone()];
+        let outputs = Arc::new(Batch { source: "child".into(), entries: outputs.into() });
+        let from =
+            |stream| Parcel::pick(&outputs, Wanted { stream: Some(stream), ..Wanted::default() });
+        assert_eq!(from(Stream::Stderr).map(|parcel| parcel.len()), Some(1));
+        assert!(from(Stream::Stdout).is_none());
     }
 }

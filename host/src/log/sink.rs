@@ -13,10 +13,9 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::batch::{Batch, Parcel};
+use super::batch::{Batch, Parcel, Wanted};
 use super::ledger::{Balance, Ledger, Reason};
 use crate::filter::queue::{Bound, Queue, Refused};
-use crate::filter::value::Severity;
 
 pub mod file;
 pub mod format;
@@ -77,10 +76,9 @@ pub struct Settings {
     pub name: String,
     /// How records are written; also decides whether they have to be parsed.
     pub format: Format,
-    /// Only records that are at least that severe. All, if absent; those that state no
-    /// severity only then.
-    pub least: Option<Severity>,
-    /// Only records of these sources. All, if empty.
+    /// Which records it gets. All.
+    pub wanted: Wanted,
+    /// Only records of these sources; a star at the end stands for anything. All, if empty.
     pub sources: Vec<String>,
     /// How much may wait for it. 8192 batches, 8 MiB.
     pub queue: Bound,
@@ -99,7 +97,7 @@ impl Settings {
         Self {
             name: name.into(),
             format,
-            least: None,
+            wanted: Wanted::default(),
             sources: Vec::new(),
             queue: Bound { items: 8192, weight: 8 * 1024 * 1024 },
             deadline: Duration::from_secs(10),
@@ -155,7 +153,7 @@ impl Outlet {
 
     /// Whether records have to be parsed for it.
     pub(super) fn needs_parsed(&self) -> bool {
-        self.settings.format.needs_parsed() || self.settings.least.is_some()
+        self.settings.format.needs_parsed() || self.settings.wanted.least.is_some()
     }
 
     /// Whether it shows the text that records were parsed from.
@@ -166,10 +164,14 @@ impl Outlet {
     /// Hands `batch` over. Waits for room if `patient`; else drops what finds none.
     pub(super) async fn offer(&self, batch: &Arc<Batch>, patient: bool) {
         let sources = &self.settings.sources;
-        if !sources.is_empty() && !sources.iter().any(|source| **source == *batch.source) {
+        let is = |pattern: &String| match pattern.strip_suffix('*') {
+            Some(start) => batch.source.starts_with(start),
+            None => **pattern == *batch.source,
+        };
+        if !sources.is_empty() && !sources.iter().any(is) {
             return;
         }
-        let Some(parcel) = Parcel::pick(batch, self.settings.least) else { return };
+        let Some(parcel) = Parcel::pick(batch, self.settings.wanted) else { return };
         let count = parcel.len() as u64;
         if self.lock().gone {
             self.ledger.refuse(count, Reason::Gone);
@@ -373,6 +375,7 @@ impl GiveUp {
 pub(super) mod tests {
     use super::*;
     use crate::filter::record::Record;
+    use crate::filter::value::Severity;
     use crate::log::batch::Entry;
 
     /// What a stand-in is to do with the next writes, and what it wrote.
@@ -560,9 +563,9 @@ pub(super) mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_sink_gets_only_what_it_asks_for() {
-        let wanted =
-            Settings { least: Some(Severity::Warn), sources: vec!["child".into()], ..settings(10) };
-        let bench = bench(wanted);
+        let severe = Wanted { least: Some(Severity::Warn), ..Wanted::default() };
+        let sources = vec!["plugin:*".into(), "child".into()];
+        let bench = bench(Settings { wanted: severe, sources, ..settings(10) });
         bench.outlet.offer(&batch(&["mild"]), false).await;
         let severe = |source: &str| {
             let entry = Entry::new(Record::structured(1, Some(Severity::Error), source));
@@ -570,10 +573,11 @@ pub(super) mod tests {
         };
         bench.outlet.offer(&severe("access"), false).await;
         bench.outlet.offer(&severe("child"), false).await;
+        bench.outlet.offer(&severe("plugin:x"), false).await;
         bench.outlet.close();
         bench.serving.await.unwrap();
-        assert_eq!(bench.fake.script().written, ["child"]);
-        assert_eq!(bench.outlet.snapshot().records.received, 1, "what is not wanted is no loss");
+        assert_eq!(bench.fake.script().written, ["child", "plugin:x"]);
+        assert_eq!(bench.outlet.snapshot().records.received, 2, "what is not wanted is no loss");
         drop((bench.reopen, bench.give_up));
     }
 }

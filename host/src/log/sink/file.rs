@@ -193,31 +193,60 @@ impl Rotating {
 
     /// Writes whole records, and takes back the rest.
     fn push(&mut self, bytes: &[u8], ends: &[usize]) -> Result<(), Failure> {
-        let mut done = 0;
-        let error = loop {
-            if done == bytes.len() {
-                self.len += bytes.len() as u64;
-                return Ok(());
-            }
-            match self.handle.write(&bytes[done..]) {
-                Ok(0) => break io::ErrorKind::WriteZero.into(),
-                Ok(count) => done += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => break error,
-            }
-        };
-        let (written, len) = whole(ends, done);
+        let (len, result) = push(&mut self.handle, self.regular, bytes, ends);
         self.len += len as u64;
-        if done > len && self.regular {
-            // The length is asked for, since somebody may have cut the file meanwhile.
-            let torn = (done - len) as u64;
-            let end = self.handle.metadata().map(|data| data.len().saturating_sub(torn));
-            if let Err(source) = end.and_then(|end| self.handle.set_len(end)) {
-                return Err(Failure { written, gone: false, source });
-            }
-        }
-        Err(Failure { written, gone: false, source: error })
+        result
     }
+}
+
+/// What can be added to and cut. A trait, because a disk that is full at a given byte is
+/// hard to come by.
+trait Disk: Write {
+    fn len(&mut self) -> io::Result<u64>;
+    fn cut(&mut self, len: u64) -> io::Result<()>;
+}
+
+impl Disk for Handle {
+    fn len(&mut self) -> io::Result<u64> {
+        self.metadata().map(|data| data.len())
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
+}
+
+/// Adds records, which end at `ends`, to `disk`. Answers how many bytes of whole records are
+/// there, and why not more; nothing of another record is left, if it can be cut.
+fn push(
+    disk: &mut impl Disk,
+    can_cut: bool,
+    bytes: &[u8],
+    ends: &[usize],
+) -> (usize, Result<(), Failure>) {
+    let mut done = 0;
+    let error: io::Error = loop {
+        if done == bytes.len() {
+            return (done, Ok(()));
+        }
+        match disk.write(&bytes[done..]) {
+            Ok(0) => break io::ErrorKind::WriteZero.into(),
+            Ok(count) => done += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => break error,
+        }
+    };
+    let (written, len) = whole(ends, done);
+    let torn = (done - len) as u64;
+    let mut source = error;
+    if torn > 0 && can_cut {
+        // The length is asked for, since somebody may have cut the file meanwhile.
+        let cut = disk.len().and_then(|end| disk.cut(end.saturating_sub(torn)));
+        if let Err(error) = cut {
+            source = error;
+        }
+    }
+    (len, Err(Failure { written, gone: false, source }))
 }
 
 impl Target for Rotating {
@@ -302,9 +331,11 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
 mod tests {
     use std::sync::Arc;
 
+    use proptest::prelude::*;
+
     use super::*;
     use crate::filter::record::Record;
-    use crate::log::batch::{Batch, Entry};
+    use crate::log::batch::{Batch, Entry, Wanted};
     use crate::log::sink::format::Text;
 
     fn settings(path: &Path, max_bytes: u64, backups: u32) -> Settings {
@@ -450,6 +481,85 @@ mod tests {
         assert!(fs::metadata("/dev/full").is_ok(), "it is not moved away");
     }
 
+    #[test]
+    fn once_there_is_room_again_nothing_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("app.log");
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let mut target = Rotating::open(settings(&path, 0, 0)).unwrap();
+        for _ in 0..3 {
+            assert_eq!(write(&mut target, &numbers(0, 3)).unwrap_err().written, 0);
+        }
+        fs::remove_file(&path).unwrap();
+        target.checked -= BELIEVE;
+        write(&mut target, &numbers(0, 3)).unwrap();
+        assert_eq!(read(&path, 0), numbers(0, 3));
+    }
+
+    /// A disk that has room for so many bytes more before each error.
+    #[derive(Default)]
+    struct Moody {
+        content: Vec<u8>,
+        room: Vec<usize>,
+        left: usize,
+    }
+
+    impl Write for Moody {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.left == 0 {
+                self.left = self.room.pop().unwrap_or(usize::MAX);
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let count = bytes.len().min(self.left);
+            self.left -= count;
+            self.content.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Disk for Moody {
+        fn len(&mut self) -> io::Result<u64> {
+            Ok(self.content.len() as u64)
+        }
+
+        fn cut(&mut self, len: u64) -> io::Result<()> {
+            self.content.truncate(usize::try_from(len).unwrap());
+            Ok(())
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_disk_that_is_full_now_and_then_holds_whole_records_and_all_of_them(
+            lines in proptest::collection::vec("[a-z]{0,12}", 1..12),
+            room in proptest::collection::vec(1usize..30, 0..20),
+        ) {
+            let lines: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
+            let mut disk = Moody { left: 5, room, ..Moody::default() };
+            let mut from = 0;
+            // Fifteen bytes of room are enough for any record, so this ends.
+            for _ in 0..100 {
+                let bytes = lines[from..].concat().into_bytes();
+                let ends: Vec<usize> = lines[from..].iter().scan(0, |end, line| { *end += line.len(); Some(*end) }).collect();
+                let (len, result) = push(&mut disk, true, &bytes, &ends);
+                from += match result {
+                    Ok(()) => ends.len(),
+                    Err(failure) => failure.written,
+                };
+                prop_assert_eq!(&disk.content, &lines[..from].concat().into_bytes());
+                prop_assert!(ends.contains(&len) || len == 0);
+                if from == lines.len() {
+                    break;
+                }
+            }
+            prop_assert_eq!(from, lines.len());
+        }
+    }
+
     #[tokio::test]
     async fn records_of_a_batch_are_lines_of_the_file() {
         let folder = tempfile::tempdir().unwrap();
@@ -460,7 +570,7 @@ mod tests {
                 .into_iter()
                 .map(|line| Entry::new(Record::of_bytes(1, line.into_bytes())));
             let batch = Arc::new(Batch { source: "child".into(), entries: entries.collect() });
-            sink.write(&Parcel::pick(&batch, None).unwrap()).await.unwrap();
+            sink.write(&Parcel::pick(&batch, Wanted::default()).unwrap()).await.unwrap();
         }
         sink.close().await.unwrap();
         assert_eq!(read(&path, 3), numbers(48, 60), "four files of three lines");

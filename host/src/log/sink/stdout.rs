@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
     use crate::filter::record::Record;
-    use crate::log::batch::{Batch, Entry};
+    use crate::log::batch::{Batch, Entry, Wanted};
     use crate::log::sink::format::Text;
 
     /// A stream that takes what it likes and fails when it likes.
@@ -168,7 +168,7 @@ mod tests {
         let entries =
             messages.iter().map(|text| Entry::new(Record::of_bytes(1, text.as_bytes().to_vec())));
         let batch = Batch { source: "child".into(), entries: entries.collect() };
-        Parcel::pick(&Arc::new(batch), None).unwrap()
+        Parcel::pick(&Arc::new(batch), Wanted::default()).unwrap()
     }
 
     #[tokio::test]

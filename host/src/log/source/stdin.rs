@@ -68,3 +68,77 @@ fn pump(mut input: impl Read, sender: &mpsc::Sender<io::Result<Vec<u8>>>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::filter::queue::Bound;
+    use crate::log::ledger::Balance;
+    use crate::log::source::{Inlet, Item};
+
+    fn inlet(items: usize) -> Arc<Inlet> {
+        Arc::new(Inlet::new("stdin".into(), true, Bound { items, weight: 1 << 24 }))
+    }
+
+    async fn texts(inlet: &Inlet) -> String {
+        let mut text = Vec::new();
+        while let Some(Item::Chunk(chunk)) = inlet.queue.pop().await {
+            text.extend(chunk.bytes);
+        }
+        String::from_utf8(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn it_is_read_to_its_end_and_the_last_line_needs_none() {
+        let inlet = inlet(100);
+        let intake = LineIntake::new(Arc::clone(&inlet));
+        read(&b"one\ntwo\nthree"[..], intake, Clock::fixed(5)).await.unwrap();
+        assert_eq!(inlet.snapshot().lines.received, 3);
+        assert_eq!(texts(&inlet).await, "one\ntwo\nthree");
+    }
+
+    #[tokio::test]
+    async fn whoever_writes_waits_when_there_is_no_room() {
+        let inlet = inlet(1);
+        let intake = LineIntake::new(Arc::clone(&inlet));
+        let (reader, mut writer) = io::pipe().unwrap();
+        let line = "x".repeat(999);
+        let writing = std::thread::spawn(move || {
+            for _ in 0..5000 {
+                writeln!(writer, "{line}").unwrap();
+            }
+        });
+        let (done, text) = tokio::join!(read(reader, intake, Clock::fixed(5)), texts(&inlet));
+        done.unwrap();
+        writing.join().unwrap();
+        assert_eq!(text.len(), 5_000_000);
+        let lines = inlet.snapshot().lines;
+        assert_eq!(
+            lines,
+            Balance { received: 5000, inside: 5000, ..Balance::default() },
+            "none is lost"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_input_that_fails_is_passed_on_up_to_there() {
+        struct Failing(bool);
+        impl Read for Failing {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                if std::mem::replace(&mut self.0, true) {
+                    return Err(io::Error::other("gone"));
+                }
+                buffer[..4].copy_from_slice(b"one\n");
+                Ok(4)
+            }
+        }
+        let inlet = inlet(100);
+        let error =
+            read(Failing(false), LineIntake::new(Arc::clone(&inlet)), Clock::fixed(5)).await;
+        assert_eq!(error.unwrap_err().to_string(), "gone");
+        assert_eq!(texts(&inlet).await, "one\n");
+    }
+}
