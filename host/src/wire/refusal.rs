@@ -24,7 +24,7 @@ pub enum Refusal {
     /// The target has a fragment, user information, a forbidden byte or a form that does not fit.
     #[error("the target is malformed")]
     Target,
-    /// The target is longer than [`HeadLimits::target`]. [414]
+    /// The target is longer than [`super::HeadLimits::target`]. [414]
     #[error("the target is too long")]
     TargetTooLong,
     /// `CONNECT`, `TRACE`. [405]
@@ -39,10 +39,10 @@ pub enum Refusal {
     /// A field is continued on a second line.
     #[error("a field is folded over two lines")]
     Folded,
-    /// The head is longer than [`HeadLimits::bytes`]. [431]
+    /// The head is longer than [`super::HeadLimits::bytes`]. [431]
     #[error("the head is too large")]
     HeadTooLarge,
-    /// More fields than [`HeadLimits::fields`]; repeated names count. [431]
+    /// More fields than [`super::HeadLimits::fields`]; repeated names count. [431]
     #[error("the head has too many fields")]
     TooManyFields,
     /// HTTP/1.1 without `Host`, or HTTP/2 without any authority.
