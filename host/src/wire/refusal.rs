@@ -4,7 +4,7 @@
 
 /// Why a message was refused. The one list for both directions; answers are chosen elsewhere.
 ///
-/// The answer that fits a request is named in brackets: without one it is 400. The connection is
+/// The answer that fits a request is named in parentheses: without one it is 400. The connection is
 /// closed after each of them, except where `check` of the proxy found it in a well-framed request.
 /// In an answer of an upstream each of them means a bad gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -18,16 +18,16 @@ pub enum Refusal {
     /// The first line is not `HTTP/x.y NNN reason` with a status of 100 to 599.
     #[error("the status line is malformed")]
     StatusLine,
-    /// Neither HTTP/1.0 nor HTTP/1.1. [505]
+    /// Neither HTTP/1.0 nor HTTP/1.1. (505)
     #[error("the version is neither HTTP/1.0 nor HTTP/1.1")]
     Version,
     /// The target has a fragment, user information, a forbidden byte or a form that does not fit.
     #[error("the target is malformed")]
     Target,
-    /// The target is longer than [`super::HeadLimits::target`]. [414]
+    /// The target is longer than [`super::HeadLimits::target`]. (414)
     #[error("the target is too long")]
     TargetTooLong,
-    /// `CONNECT`, `TRACE`. [405]
+    /// `CONNECT`, `TRACE`. (405)
     #[error("the method is not allowed")]
     Method,
     /// A field name is empty, not a token, or followed by a blank.
@@ -39,10 +39,10 @@ pub enum Refusal {
     /// A field is continued on a second line.
     #[error("a field is folded over two lines")]
     Folded,
-    /// The head is longer than [`super::HeadLimits::bytes`]. [431]
+    /// The head is longer than [`super::HeadLimits::bytes`]. (431)
     #[error("the head is too large")]
     HeadTooLarge,
-    /// More fields than [`super::HeadLimits::fields`]; repeated names count. [431]
+    /// More fields than [`super::HeadLimits::fields`]; repeated names count. (431)
     #[error("the head has too many fields")]
     TooManyFields,
     /// HTTP/1.1 without `Host`, or HTTP/2 without any authority.
@@ -66,7 +66,7 @@ pub enum Refusal {
     /// `Transfer-Encoding` twice, as a list, or with a spelling that is not exactly `chunked`.
     #[error("the transfer coding is not exactly `chunked`")]
     CodingInvalid,
-    /// `Transfer-Encoding` names one coding, and not a known one. [501]
+    /// `Transfer-Encoding` names one coding, and not a known one. (501)
     #[error("the transfer coding is unknown")]
     CodingUnknown,
     /// `Transfer-Encoding` beside `Content-Length`.
@@ -87,16 +87,16 @@ pub enum Refusal {
     /// The trailers exceed 8 KiB or are malformed.
     #[error("the trailers are too large or malformed")]
     Trailers,
-    /// `Expect` with anything but one `100-continue`. [417]
+    /// `Expect` with anything but one `100-continue`. (417)
     #[error("the expectation cannot be met")]
     Expectation,
     /// The path leaves the root, or holds an escape that is read differently by different readers.
     #[error("the path is ambiguous")]
     Path,
-    /// The head did not arrive in time. [408]
+    /// The head did not arrive in time. (408)
     #[error("the head did not arrive in time")]
     HeadTimeout,
-    /// More connections than this host takes. [503, with `Retry-After`]
+    /// More connections than this host takes. (503, with `Retry-After`)
     #[error("too many connections are open")]
     Overloaded,
     /// More interim answers than an upstream may send before the real one.
