@@ -11,11 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 pub mod admin;
 pub mod assemble;
 pub mod background;
+pub mod checks;
 pub mod front;
 pub mod plugins;
 
@@ -24,20 +26,16 @@ use assemble::{build, cache, dialer, engine, fault, faults, outlets, state, vers
 use background::Errors;
 use plugins::{Plugins, Workshop};
 
-use crate::config::{self, AdminListen, Config, Fault, Faults, Origin, Warning};
-use crate::filter::background::{Background, ErrorEvent, Status};
-use crate::filter::queue::{Bound, Queue};
+use crate::config::{AdminListen, Config, Faults, Warning};
+use crate::filter::background::{Background, Status};
+use crate::filter::queue::Bound;
 use crate::filter::{Filter, Stance};
 use crate::health::{self, Board, Said, Source};
 use crate::metrics;
 use crate::outbound::client::{self, Client};
 use crate::outbound::{Dialer, delivery};
-use crate::plugin::cache::Cache;
-use crate::plugin::engine::{Capacity, Engine};
-use crate::plugin::seat::MAX_FRESH;
-use crate::plugin::services::{Clock, Inbox, Outlets, Reach};
+use crate::plugin::services::{Outlets, Reach};
 use crate::proxy::Version;
-use crate::proxy::route::{Route, Routes};
 use crate::proxy::upstream::Upstream;
 use crate::server::admin::Admin;
 use crate::server::{Drain, Server};
@@ -76,13 +74,18 @@ pub struct Ended {
 #[derive(Debug, Clone)]
 pub struct Stop {
     drain: Drain,
-    grace: Duration,
+    /// Wakes whoever tells the world how the host is.
+    hurry: Arc<Notify>,
 }
 
 impl Stop {
-    /// Takes nothing new in, finishes what is under way within the grace, then ends.
+    /// Says that it is not ready any more, waits as long as configured for balancers to
+    /// notice, takes nothing new in, finishes what is under way within the grace, and ends.
+    /// Further calls change nothing.
     pub fn gracefully(&self) {
-        self.drain.start(self.grace);
+        self.drain.announce();
+        self.hurry.notify_waiters();
+        self.hurry.notify_one();
     }
 
     /// Ends at once.
@@ -99,6 +102,7 @@ pub struct App {
     server: Server,
     admin: Option<Admin>,
     drain: Drain,
+    hurry: Arc<Notify>,
     outlets: Outlets,
     reach: Reach,
     plugins: Plugins,
@@ -149,6 +153,7 @@ impl App {
             board: Board::new(metrics),
             version: Arc::new(ArcSwap::from_pointee(version)),
             drain: Drain::default(),
+            hurry: Arc::default(),
             config,
             options,
             workers,
@@ -211,13 +216,13 @@ impl App {
 
     /// The way to end it.
     pub fn stop(&self) -> Stop {
-        Stop { drain: self.drain.clone(), grace: self.config.server.grace }
+        Stop { drain: self.drain.clone(), hurry: Arc::clone(&self.hurry) }
     }
 
     /// Serves until it is stopped or the application that it started has ended.
     pub async fn run(self) -> Ended {
         let sources = self.sources();
-        let Self { config, outlets, plugins, drain, server, admin, reach, board, version, dialer, .. } = self;
+        let Self { config, outlets, plugins, drain, server, admin, reach, board, version, dialer, hurry, .. } = self;
         let config = &config;
         let scrubbers = plugins.scrubbers(config);
         let backgrounds = plugins.backgrounds();
@@ -231,7 +236,21 @@ impl App {
             let drain = stop.clone();
             back.spawn(async move { deliver(&delivery, &client, drain).await });
         }
-        back.spawn(rounds(board.clone(), sources, backgrounds.clone()));
+        for (upstream, config) in version.load().upstreams.iter().zip(&config.upstreams) {
+            let Some(check) = &config.check else { continue };
+            for index in 0..config.servers.len() {
+                back.spawn(checks::run(
+                    Arc::clone(upstream),
+                    index,
+                    check.clone(),
+                    Arc::clone(&dialer),
+                    Arc::clone(&outlets.metrics),
+                ));
+            }
+        }
+        let (delay, grace) = (config.server.drain_delay, config.server.grace);
+        back.spawn(wind_down(drain.clone(), delay, grace));
+        back.spawn(rounds(board.clone(), sources, backgrounds.clone(), Arc::clone(&hurry)));
         let errors = Errors::new(
             outlets.errors.clone(),
             Arc::clone(&scrubbers),
@@ -338,11 +357,26 @@ async fn deliver(queue: &delivery::Delivery, client: &Client, drain: Drain) {
     queue.run(send, stop).await;
 }
 
-async fn rounds(board: Board, sources: Vec<Source>, plugins: Vec<Arc<dyn Background>>) {
+async fn rounds(
+    board: Board,
+    sources: Vec<Source>,
+    plugins: Vec<Arc<dyn Background>>,
+    hurry: Arc<Notify>,
+) {
     let mut interval = tokio::time::interval(health::ROUND);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        interval.tick().await;
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = hurry.notified() => {}
+        }
         board.round(&sources, &plugins).await;
     }
+}
+
+/// Follows a wish to stop: balancers get their time to notice before nothing is taken in.
+async fn wind_down(drain: Drain, delay: Duration, grace: Duration) {
+    drain.announced().await;
+    tokio::time::sleep(delay).await;
+    drain.start(grace);
 }

@@ -55,7 +55,7 @@ pub struct Version {
     /// What paths may hold.
     pub paths: path::PathRules,
     /// Limits of codings that are undone for plugins.
-    pub coding: encoding::Limits,
+    pub coding: encoding::DecodeLimits,
 }
 
 /// The proxy on one worker.
@@ -318,8 +318,9 @@ impl Run<'_> {
         let chain = &self.route.chain;
         match chain.request_body(&self.exchange, &head.headers, behind) {
             None => Ok(body),
-            Some(walk) => body::walked(body, walk, &mut head.headers, self.version.coding)
-                .map_err(|opaque| Failure::Coding(opaque.to_string())),
+            Some(walk) => {
+                Ok(body::walked(body, walk, &mut head.headers, self.version.coding)?)
+            }
         }
     }
 
@@ -400,8 +401,7 @@ impl Run<'_> {
         } else if !body.is_empty()
             && let Some(walk) = chain.response_body(&self.exchange, &head.headers, below)
         {
-            body = body::walked(body, walk, &mut head.headers, self.version.coding)
-                .map_err(|opaque| Failure::Coding(opaque.to_string()))?;
+            body = body::walked(body, walk, &mut head.headers, self.version.coding)?;
         }
         Ok(self.head_of(head, body))
     }

@@ -1,1 +1,13 @@
-//! placeholder
+//! What tamis promises, one file per promise.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests start tasks of their own and end with them"
+)]
+
+mod budgets;
+mod faults;
+mod grants;
+mod order;
+mod quarantine;
+mod seats;

@@ -135,9 +135,10 @@ pub fn version(
         },
         head: head_limits(limits),
         paths: path::PathRules::default(),
-        coding: encoding::Limits {
+        coding: encoding::DecodeLimits {
             bytes: limits.decoded_body.0,
             ratio: u64::from(limits.decoded_ratio),
+            ..encoding::DecodeLimits::default()
         },
     })
 }

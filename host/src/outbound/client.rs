@@ -382,7 +382,7 @@ impl Pool {
         let now = Instant::now();
         let mut idle = self.idle();
         while let Some(mut connection) = idle.pop() {
-            if !self.is_old(&connection, now) && connection.is_fit() {
+            if !self.is_old(&connection, now) && connection.take_up(now) {
                 return Some(connection);
             }
         }
@@ -507,8 +507,6 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::Pin;
-
     use http::HeaderValue;
     use http_body::Frame;
     use tokio::{
@@ -1118,6 +1116,6 @@ mod tests {
             1,
             Duration::from_secs(1),
         );
-        let _: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(is_send(fetch));
+        drop(is_send(fetch));
     }
 }

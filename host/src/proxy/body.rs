@@ -18,48 +18,38 @@ use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::StreamBody;
 
-use super::encoding::{Coding, Decoder, Encoder, Limits};
+use super::encoding::{Coding, CodingError, DecodeLimits, Decoder, Encoder};
 use crate::filter::body::{BodyStop, BodyWalk};
 use crate::wire::{Body, BodyError};
 
 /// Fields that state a digest of the exact bytes of a body.
 const DIGESTS: [&str; 4] = ["content-md5", "digest", "content-digest", "repr-digest"];
 
-/// A coding that plugins have to see undone, and that this host cannot undo.
-#[derive(Debug, thiserror::Error)]
-#[error("`content-encoding: {0}` cannot be undone, and a plugin has to see the text")]
-pub struct Opaque(pub String);
-
 /// The body with the plugins of `walk` in its way. Takes from the head what is no longer
 /// true.
 ///
 /// # Errors
 ///
-/// [`Opaque`] when a plugin has to see the text and the coding is not known.
+/// [`CodingError`] when a plugin has to see the text and the coding cannot be undone.
 pub fn walked(
     body: Body,
     walk: BodyWalk,
     headers: &mut HeaderMap,
-    limits: Limits,
-) -> Result<Body, Opaque> {
-    let coding = match headers.get(CONTENT_ENCODING) {
-        Some(value) if walk.wants_decoded() => {
-            Coding::parse(value).map_err(|unknown| Opaque(unknown.to_string()))?
-        }
-        _ => None,
-    };
+    limits: DecodeLimits,
+) -> Result<Body, CodingError> {
+    let codings = if walk.wants_decoded() { Coding::of(headers)? } else { Vec::new() };
     let changes = walk.changes();
     if changes {
         changed(headers);
     }
-    let mut passage = Passage { body, walk, coding: None, state: State::Going };
-    if let Some(coding) = coding {
-        passage.coding = Some(Recoding {
-            decoder: Decoder::new(coding, limits),
-            // What only looks gets the text, and the client the bytes as they came.
-            encoder: changes.then(|| Encoder::new(coding)),
-        });
-    }
+    let coding = if codings.is_empty() {
+        None
+    } else {
+        // What only looks gets the text, and the client the bytes as they came.
+        let encoder = if changes { Some(Encoder::new(&codings)?) } else { None };
+        Some(Recoding { decoder: Some(Decoder::new(&codings, limits)?), encoder })
+    };
+    let passage = Passage { body, walk, coding, state: State::Going };
     let frames = stream::unfold(passage, async |mut passage| {
         let frame = passage.next().await?;
         Some((frame, passage))
@@ -101,7 +91,8 @@ pub fn has_body(head_request: bool, status: StatusCode) -> bool {
 pub const RANGES: [HeaderName; 2] = [http::header::RANGE, http::header::IF_RANGE];
 
 struct Recoding {
-    decoder: Decoder,
+    /// Gone once the body is complete.
+    decoder: Option<Decoder>,
     encoder: Option<Encoder>,
 }
 
@@ -181,22 +172,32 @@ impl Passage {
         let Some(Recoding { decoder, encoder }) = &mut self.coding else {
             return self.walk.push(data, last).await.map_err(stopped);
         };
-        let mut text = decoder.push(&data).map_err(cut)?;
-        if last {
-            let rest = decoder.finish().map_err(cut)?;
-            if !rest.is_empty() {
-                text = [text, rest].concat().into();
-            }
+        let mut text = match decoder {
+            Some(decoder) => decoder.push(&data).map_err(cut)?,
+            None => Bytes::new(),
+        };
+        if let Some(decoder) = decoder.take_if(|_| last) {
+            text = joined(text, decoder.finish().map_err(cut)?);
         }
         let text = self.walk.push(text, last).await.map_err(stopped)?;
-        let Some(encoder) = encoder else { return Ok(data) };
-        let coded = encoder.push(&text).map_err(cut)?;
+        let Some(encoding) = encoder else { return Ok(data) };
+        let mut coded = encoding.push(&text).map_err(cut)?;
+        // What came as a piece goes on as one: somebody may wait for it.
         if !last {
-            return Ok(coded);
+            return Ok(joined(coded, encoding.flush().map_err(cut)?));
         }
-        let rest = encoder.finish().map_err(cut)?;
-        Ok(if coded.is_empty() { rest } else { [coded, rest].concat().into() })
+        if let Some(encoder) = encoder.take() {
+            coded = joined(coded, encoder.finish().map_err(cut)?);
+        }
+        Ok(coded)
     }
+}
+
+fn joined(first: Bytes, second: Bytes) -> Bytes {
+    if second.is_empty() {
+        return first;
+    }
+    if first.is_empty() { second } else { [first, second].concat().into() }
 }
 
 fn stopped(stop: BodyStop) -> BodyError {

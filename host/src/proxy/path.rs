@@ -170,10 +170,7 @@ fn unescape(path: &[u8], rules: PathRules) -> Result<Vec<u8>, Refusal> {
 
 /// `..;x`, `.;x`, and the same with the semicolon escaped.
 fn is_dots_with_parameters(segment: &[u8]) -> bool {
-    let rest = match segment {
-        [b'.', b'.', rest @ ..] | [b'.', rest @ ..] => rest,
-        _ => return false,
-    };
+    let ([b'.', b'.', rest @ ..] | [b'.', rest @ ..]) = segment else { return false };
     rest.starts_with(b";") || rest.starts_with(b"%3B")
 }
 

@@ -13,6 +13,7 @@ use http::{HeaderMap, StatusCode};
 use crate::filter::body::BodyStop;
 use crate::filter::exchange::Outcome;
 use crate::filter::{Closed, FaultKind, Hook, LocalResponse};
+use super::encoding::CodingError;
 use crate::outbound::client;
 use crate::wire::{BodyError, Refusal};
 
@@ -47,8 +48,8 @@ pub enum Failure {
     #[error("the exchange took longer than its route allows")]
     Overdue,
     /// The body is coded in a way that cannot be undone, and a plugin has to see it.
-    #[error("the content coding cannot be undone: {0}")]
-    Coding(String),
+    #[error("a plugin has to see the text, and its coding cannot be undone: {0}")]
+    Coding(#[from] CodingError),
     /// The host is about to stop.
     #[error("the host is about to stop")]
     Stopping,

@@ -59,6 +59,16 @@ impl Drain {
         *self.phase.borrow()
     }
 
+    /// Waits until the phase is not `Serving` any more.
+    ///
+    /// Cancel safe.
+    pub async fn announced(&self) {
+        let mut phase = self.phase.subscribe();
+        let announced = phase.wait_for(|phase| *phase > Phase::Serving).await;
+        // `self` holds the sender, so that it cannot be gone.
+        debug_assert!(announced.is_ok());
+    }
+
     /// Waits until the phase is not `Serving` or `Announcing` any more.
     ///
     /// Cancel safe.
@@ -114,7 +124,7 @@ mod tests {
     #[tokio::test]
     async fn who_follows_is_woken() {
         let drain = Drain::default();
-        let mut follower = drain.clone().follow();
+        let mut follower = drain.follow();
         assert!(!follower.has_changed().expect("the sender lives"));
         drain.now();
         assert!(follower.has_changed().expect("the sender lives"));

@@ -157,8 +157,10 @@ mod tests {
 
     use super::*;
 
+    type Read = (Vec<u8>, Vec<u8>, Vec<u8>);
+
     /// Reads `bytes` in pieces of `piece` bytes; gives the content, what follows it, and trailers.
-    fn read(bytes: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<u8>, Vec<u8>), Refusal> {
+    fn read(bytes: &[u8], piece: usize) -> Result<Read, Refusal> {
         let mut follower = Chunked::default();
         let mut content = Vec::new();
         let mut rest = Vec::new();

@@ -264,9 +264,8 @@ impl Scanner {
             if end >= self.limits.bytes {
                 return Err(self.too_large(bytes));
             }
-            let line = match bytes[self.line..end].strip_suffix(b"\r") {
-                Some(line) => line,
-                None => return Err(self.broken(&bytes[self.line..=end], Refusal::LineEnd)),
+            let Some(line) = bytes[self.line..end].strip_suffix(b"\r") else {
+                return Err(self.broken(&bytes[self.line..=end], Refusal::LineEnd));
             };
             let start = self.line;
             self.line = end + 1;
@@ -415,7 +414,6 @@ impl Scanner {
         let (name, value, value_start) = split_field(line)?;
         if self.kind == Kind::Answer {
             // A head is never longer than `limits.bytes`, which fits by far.
-            #[expect(clippy::cast_possible_truncation, reason = "heads are far below 4 GiB")]
             let at = |offset: usize| (start + offset) as u32;
             self.spans.push(FieldSpan {
                 name: at(0),

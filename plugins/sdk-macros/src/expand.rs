@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Attribute, Ident, ImplItem, ItemImpl, Type};
 
 use crate::argument::Mistakes;
@@ -73,31 +74,50 @@ pub(crate) fn plugin(arguments: TokenStream, block: TokenStream) -> TokenStream 
             "a component holds one plugin, so its type takes no parameters",
         ));
     }
+    let plugin = block.self_ty.clone();
     let written = Written::read(&mut block, &mut mistakes);
     let subscription = subscription(&options, &written, &mut mistakes);
+    let mistakes = mistakes.into_tokens();
     if !written.configure {
-        let configure = syn::parse2(quote! {
-            fn configure(
-                config: ::tamis_sdk::Config,
-            ) -> ::core::result::Result<Self, ::std::vec::Vec<::tamis_sdk::ConfigError>> {
-                config.parse()
-            }
-        });
-        block.items.extend(mistakes.take(configure));
+        let configure = configure(&plugin, mistakes.is_some());
+        block.items.push(configure);
     }
-    if let Some(errors) = mistakes.into_tokens() {
-        return quote!(#block #errors);
+    let block = quote! {
+        #[allow(
+            refining_impl_trait,
+            reason = "hooks may return what they are asked for, or a result of it"
+        )]
+        #block
+    };
+    if let Some(mistakes) = mistakes {
+        return quote!(#block #mistakes);
     }
 
-    let plugin = &block.self_ty;
-    let hosted = hosted(plugin, &options, &subscription);
-    let exports = exports(plugin, &options, &written);
+    let hosted = hosted(&plugin, &options, &subscription);
+    let exports = exports(&plugin, &options, &written);
     quote! {
-        #[allow(refining_impl_trait, reason = "hooks may return what they are asked for, or a result of it")]
         #block
         #hosted
         #exports
     }
+}
+
+/// The `configure` of a plugin which is its own settings. Among mistakes it has no body, so that
+/// the compiler does not add to them.
+fn configure(plugin: &Type, among_mistakes: bool) -> ImplItem {
+    let body = if among_mistakes {
+        quote!(::core::unreachable!())
+    } else {
+        // Errors about the type, such as that it cannot be read, belong to its name.
+        quote_spanned!(plugin.span() => ::tamis_sdk::__private::parse::<Self>(config))
+    };
+    ImplItem::Verbatim(quote! {
+        fn configure(
+            config: ::tamis_sdk::Config,
+        ) -> ::core::result::Result<Self, ::std::vec::Vec<::tamis_sdk::ConfigError>> {
+            #body
+        }
+    })
 }
 
 /// The subscription that the attributes describe.
@@ -201,6 +221,9 @@ fn hosted(plugin: &Type, options: &Options, subscription: &TokenStream) -> Token
     });
     quote! {
         const _: () = {
+            // Off wasm nothing else may name the plugin, and it is not dead code for that.
+            let _ = <#plugin as ::tamis_sdk::Plugin>::configure;
+
             ::std::thread_local! {
                 static SLOT: ::core::cell::RefCell<::core::option::Option<#plugin>> =
                     const { ::core::cell::RefCell::new(::core::option::Option::None) };
@@ -426,7 +449,7 @@ mod tests {
 
     #[test]
     fn the_configuration_is_read_by_serde_unless_it_is_written() {
-        assert!(expand("", "").contains("config . parse ()"));
-        assert!(!expand("", "fn configure() {}").contains("config . parse ()"));
+        assert!(expand("", "").contains("parse :: < Self >"));
+        assert!(!expand("", "fn configure() {}").contains("parse :: < Self >"));
     }
 }

@@ -12,7 +12,7 @@ pub(crate) fn nanoseconds(text: &LitStr) -> Result<u64> {
             ("m", 60_000_000_000),
             ("h", 3_600_000_000_000),
             ("us", 1_000),
-            ("ns", 1),
+            ("d", 86_400_000_000_000),
         ],
         "a duration such as \"50ms\", \"10s\", \"5m\" or \"1h\"",
     )

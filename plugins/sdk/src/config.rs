@@ -2,6 +2,7 @@
 //!
 //! Every mistake carries a JSON Pointer, by which the host prints the operator's own line.
 
+mod mistake;
 mod node;
 mod parse;
 
@@ -13,7 +14,6 @@ use serde::de::DeserializeOwned;
 /// use tamis_sdk::{Config, ConfigError, Plugin, plugin};
 ///
 /// #[derive(serde::Deserialize)]
-/// #[serde(deny_unknown_fields)]
 /// struct Settings { words: Vec<String> }
 ///
 /// struct Filter { settings: Settings }
@@ -70,7 +70,9 @@ impl Config {
     }
 
     /// Reads the configuration into a type of the plugin's own. No configuration at all counts as
-    /// an empty table.
+    /// an empty table. Keys that the type does not know are mistakes, whether it says
+    /// `deny_unknown_fields` or not. For durations and sizes there are [`Span`](crate::Span) and
+    /// [`ByteSize`](crate::ByteSize).
     ///
     /// # Errors
     ///

@@ -84,6 +84,10 @@ impl std::error::Error for Fault {}
 /// ```
 ///
 /// A hook which only looks may return `()`: the message goes on unchanged.
+#[diagnostic::on_unimplemented(
+    message = "a hook that is asked for `{T}` cannot return `{Self}`",
+    note = "return it as it is, or a `Result` of it whose error turns into a `tamis_sdk::Fault`"
+)]
 pub trait Answer<T> {
     /// The answer, or why there is none.
     ///

@@ -63,6 +63,7 @@ macro_rules! lift {
     };
 }
 
+mod amount;
 mod backend;
 mod background;
 #[cfg(target_arch = "wasm32")]
@@ -93,6 +94,7 @@ mod value;
 #[cfg(target_arch = "wasm32")]
 mod wire;
 
+pub use amount::{ByteSize, NoAmount, Span};
 pub use background::{Background, Tick};
 pub use carry::Carry;
 pub use config::{Config, ConfigError, Role};
@@ -166,6 +168,14 @@ pub mod __private {
     /// The name of a plugin whose package has this name.
     pub fn plugin_name(package: &str) -> &str {
         package.strip_prefix("tamis-").unwrap_or(package)
+    }
+
+    /// Reads a plugin which is its own settings.
+    pub fn parse<P>(config: crate::Config) -> Result<P, Vec<crate::ConfigError>>
+    where
+        P: for<'de> serde::Deserialize<'de>,
+    {
+        config.parse()
     }
 
     /// The names of all metrics of these sets.

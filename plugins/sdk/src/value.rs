@@ -107,8 +107,10 @@ impl From<u64> for Value {
     }
 }
 
-/// Severity of a log record or error, from least to most severe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Severity of a log record or error, from least to most severe. In a configuration: its name in
+/// lower case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Severity {

@@ -40,8 +40,7 @@ impl Sandbox {
         match error {
             state::Error::Full => wit::state::StateError::Full,
             state::Error::TooLarge { .. } => wit::state::StateError::TooLarge,
-            // The contract has no word for a value that is no number: it does not fit.
-            state::Error::NotANumber => wit::state::StateError::TooLarge,
+            state::Error::NotANumber => wit::state::StateError::NotANumber,
             state::Error::Unavailable(_) => wit::state::StateError::Unavailable,
         }
     }

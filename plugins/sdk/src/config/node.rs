@@ -1,13 +1,15 @@
 //! A JSON document that serde reads from and that knows where it is wrong.
 
-use std::fmt::{self, Display, Write};
+use std::fmt;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, Expected, IntoDeserializer, MapAccess,
-    SeqAccess, Unexpected, VariantAccess, Visitor,
+    self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, VariantAccess, Visitor,
 };
 use serde::{Deserialize, forward_to_deserialize_any};
+
+use super::mistake::{Mistake, Step};
 
 /// A JSON value. What is taken out of a list leaves the numbers of the others as they were.
 #[derive(Debug)]
@@ -20,27 +22,6 @@ pub(super) enum Node {
     Text(String),
     List(Vec<(usize, Node)>),
     Table(Vec<(String, Node)>),
-}
-
-/// One step down into a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    Key(String),
-    Index(usize),
-}
-
-/// One mistake in a document.
-#[derive(Debug)]
-pub(super) struct Mistake {
-    /// From the value up to the root.
-    pub(super) path: Vec<Step>,
-    pub(super) message: String,
-    pub(super) hint: Option<String>,
-    /// The key that is missing in the value.
-    pub(super) missing: Option<&'static str>,
-    /// So many steps at the begin of `path` lie inside of an enum. Of that nothing can be taken out
-    /// but the whole.
-    pub(super) inside: usize,
 }
 
 impl Node {
@@ -75,150 +56,6 @@ fn take_out_of<K: PartialEq>(entries: &mut Vec<(K, Node)>, key: &K, rest: &[Step
         return true;
     }
     entries[at].1.take_out(rest)
-}
-
-impl Mistake {
-    fn new(message: String) -> Self {
-        Self { path: Vec::new(), message, hint: None, missing: None, inside: 0 }
-    }
-
-    fn below(mut self, step: impl FnOnce() -> Step) -> Self {
-        self.path.push(step());
-        self
-    }
-
-    fn inside_of(self, case: &str) -> Self {
-        let mut mistake = self.below(|| Step::Key(case.to_owned()));
-        mistake.inside = mistake.path.len();
-        mistake
-    }
-}
-
-impl Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Mistake {}
-
-/// Texts are the operator's own words; values are not repeated, for they may be secret.
-impl de::Error for Mistake {
-    fn custom<T: Display>(message: T) -> Self {
-        Self::new(message.to_string())
-    }
-
-    fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let expected = in_words(expected.to_string());
-        Self::new(format!("expected {expected}, found {}", Found(unexpected)))
-    }
-
-    fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::invalid_type(unexpected, expected)
-    }
-
-    fn invalid_length(length: usize, expected: &dyn Expected) -> Self {
-        let expected = in_words(expected.to_string());
-        Self::new(format!("expected {expected}, found {length} values"))
-    }
-
-    fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
-        let mut mistake = Self::new("unknown key".to_owned());
-        if !known.is_empty() {
-            mistake.message.push_str("; known are ");
-            list(&mut mistake.message, known);
-        }
-        mistake.hint = likely(field, known);
-        mistake.below(|| Step::Key(field.to_owned()))
-    }
-
-    fn unknown_variant(variant: &str, known: &'static [&'static str]) -> Self {
-        let mut mistake = Self::new(format!("`{variant}` is none of "));
-        list(&mut mistake.message, known);
-        mistake.hint = likely(variant, known);
-        mistake
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        let mut mistake = Self::new(format!("`{field}` is missing"));
-        mistake.missing = Some(field);
-        mistake
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self::new(format!("`{field}` stands here twice"))
-    }
-}
-
-/// What was found, in the words of a configuration.
-struct Found<'a>(Unexpected<'a>);
-
-impl Display for Found<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Unexpected::Unsigned(number) => return number.fmt(f),
-            Unexpected::Signed(number) => return number.fmt(f),
-            Unexpected::Other(what) => what,
-            Unexpected::Float(_) => "a number",
-            Unexpected::Bool(_) => "a boolean",
-            Unexpected::Str(_) | Unexpected::Char(_) | Unexpected::Bytes(_) => "a string",
-            Unexpected::Unit | Unexpected::Option => "nothing",
-            Unexpected::Seq => "an array",
-            Unexpected::Map | Unexpected::NewtypeStruct | Unexpected::Enum => "a table",
-            _ => "no value",
-        })
-    }
-}
-
-/// What serde expected, in the words of a configuration where it speaks of Rust's types.
-fn in_words(expected: String) -> String {
-    let words = match &*expected {
-        "u8" => "a whole number from 0 to 255",
-        "u16" => "a whole number from 0 to 65535",
-        "u32" | "usize" => "a whole number from 0 to 4294967295",
-        "u64" | "u128" => "a whole number, not negative",
-        "i8" => "a whole number from -128 to 127",
-        "i16" => "a whole number from -32768 to 32767",
-        "i32" | "i64" | "i128" | "isize" => "a whole number",
-        "f32" | "f64" => "a number",
-        "a sequence" => "an array",
-        "a map" => "a table",
-        "unit" => "nothing",
-        _ => return expected,
-    };
-    words.to_owned()
-}
-
-fn list(message: &mut String, known: &[&str]) {
-    for (index, name) in known.iter().enumerate() {
-        let comma = if index == 0 { "" } else { ", " };
-        write!(message, "{comma}`{name}`").expect("a string takes everything");
-    }
-}
-
-/// The known name that is most like what was written, if any is near.
-fn likely(written: &str, known: &[&str]) -> Option<String> {
-    known
-        .iter()
-        .map(|name| (distance(written, name), name))
-        .filter(|(distance, name)| distance * 3 <= name.len().max(written.len()))
-        .min()
-        .map(|(_, name)| format!("`{name}`"))
-}
-
-/// How many letters have to be put in, taken out or replaced.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, letter) in from.bytes().enumerate() {
-        let mut corner = index;
-        row[0] = index + 1;
-        for (column, other) in to.bytes().enumerate() {
-            let replaced = corner + usize::from(letter != other);
-            corner = row[column + 1];
-            row[column + 1] = replaced.min(corner + 1).min(row[column] + 1);
-        }
-    }
-    row[to.len()]
 }
 
 impl<'de> Deserialize<'de> for Node {
@@ -289,7 +126,7 @@ impl<'de> Deserializer<'de> for &'de Node {
             Node::Float(number) => visitor.visit_f64(*number),
             Node::Text(text) => visitor.visit_borrowed_str(text),
             Node::List(items) => visitor.visit_seq(Items { rest: items }),
-            Node::Table(entries) => visitor.visit_map(Entries { rest: entries, current: None }),
+            Node::Table(entries) => visitor.visit_map(Entries::new(entries, &[])),
         }
     }
 
@@ -311,11 +148,11 @@ impl<'de> Deserializer<'de> for &'de Node {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        _: &'static [&'static str],
+        known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
         match self {
-            Node::Table(_) => self.deserialize_any(visitor),
+            Node::Table(entries) => visitor.visit_map(Entries::new(entries, known)),
             _ => Err(de::Error::invalid_type(self.kind(), &"a table")),
         }
     }
@@ -336,13 +173,32 @@ impl<'de> Deserializer<'de> for &'de Node {
         }
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mistake> {
-        visitor.visit_unit()
+    /// For a plugin that takes no configuration.
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Mistake> {
+        match self {
+            Node::Table(entries) => match entries.first() {
+                Some((key, _)) => Err(de::Error::unknown_field(key, &[])),
+                None => visitor.visit_unit(),
+            },
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    /// What serde skips is a key that nobody knows, also where a type does not say that it denies
+    /// them: a setting that does nothing is a mistake.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Mistake> {
+        let mut mistake = Mistake::new("unknown value".to_owned());
+        mistake.ignored = true;
+        Err(mistake)
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
-        unit_struct seq tuple tuple_struct map identifier
+        seq tuple tuple_struct map identifier
     }
 }
 
@@ -371,6 +227,14 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 struct Entries<'de> {
     rest: &'de [(String, Node)],
     current: Option<&'de (String, Node)>,
+    /// The keys that are wanted, where they are known.
+    known: &'static [&'static str],
+}
+
+impl<'de> Entries<'de> {
+    fn new(rest: &'de [(String, Node)], known: &'static [&'static str]) -> Self {
+        Self { rest, current: None, known }
+    }
 }
 
 impl<'de> MapAccess<'de> for Entries<'de> {
@@ -398,7 +262,13 @@ impl<'de> MapAccess<'de> for Entries<'de> {
         let Some((key, value)) = self.current.take() else {
             return Err(de::Error::custom("a value was asked for before its key"));
         };
-        seed.deserialize(value).map_err(|mistake| mistake.below(|| Step::Key(key.clone())))
+        seed.deserialize(value).map_err(|mistake| {
+            if mistake.ignored {
+                de::Error::unknown_field(key, self.known)
+            } else {
+                mistake.below(|| Step::Key(key.clone()))
+            }
+        })
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -466,9 +336,9 @@ impl<'de> VariantAccess<'de> for Content<'de> {
 
     fn struct_variant<V: Visitor<'de>>(
         self,
-        _: &'static [&'static str],
+        known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
-        self.read("a value for the case", |content| content.deserialize_any(visitor))
+        self.read("a value for the case", |content| content.deserialize_struct("", known, visitor))
     }
 }

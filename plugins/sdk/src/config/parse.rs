@@ -8,7 +8,8 @@ use std::fmt::Write;
 use serde::de::DeserializeOwned;
 
 use super::ConfigError;
-use super::node::{Mistake, Node, Step};
+use super::mistake::{Mistake, Step};
+use super::node::Node;
 
 /// So many mistakes are looked for; more than anyone reads at once.
 const MOST: usize = 50;
@@ -229,6 +230,31 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_nobody_knows_are_mistakes_without_being_denied() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only read by serde")]
+        struct Lenient {
+            limit: u8,
+            inner: Option<Box<Lenient>>,
+        }
+        let errors = parse::<Lenient>(r#"{"limit":1,"lim":2,"inner":{"limit":1,"outer":{}}}"#)
+            .expect_err("two keys are unknown");
+        let places: Vec<_> = errors.iter().map(|error| &*error.path).collect();
+        assert_eq!(places, ["/lim", "/inner/outer"]);
+        assert_eq!(errors[0].message, "unknown key; known are `limit`, `inner`");
+    }
+
+    #[test]
+    fn a_plugin_may_take_no_configuration() {
+        #[derive(Debug, Deserialize)]
+        struct Nothing;
+        assert!(parse::<Nothing>("null").is_ok());
+        assert!(parse::<Nothing>("{}").is_ok());
+        let errors = parse::<Nothing>(r#"{"a":1,"b":2}"#).expect_err("there are keys");
+        assert_eq!(errors.len(), 2);
+    }
+
+    #[test]
     fn values_are_not_repeated() {
         let errors = parse::<Settings>(r#"{"limit":"hunter2"}"#).expect_err("a text is no number");
         assert!(!format!("{errors:?}").contains("hunter2"));
@@ -277,7 +303,7 @@ mod tests {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
                 prop::collection::hash_map(key.clone().prop_map(String::from), inner, 0..6)
-                    .prop_map(|entries| Value::from_iter(entries)),
+                    .prop_map(Value::from_iter),
             ]
         })
     }

@@ -3,33 +3,33 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use super::pending::sample;
 use super::{
     DURATION_BOUNDS, Declaration, Kind, MetricId, QUANTILES, RegisterError, SeriesError, SeriesId,
-    sample,
 };
 use crate::backend;
 
-/// A metric, by its labels.
+/// A metric, by its labels. Not generic over their number, so that a plugin has this code once.
 #[derive(Debug)]
-struct Family<const LABELS: usize> {
+struct Family {
     /// None when it is disabled.
     metric: Option<MetricId>,
     /// Ordered by hash. At most as many as the operator allows.
-    known: RefCell<Vec<Known<LABELS>>>,
+    known: RefCell<Vec<Known>>,
 }
 
 #[derive(Debug)]
-struct Known<const LABELS: usize> {
+struct Known {
     hash: u64,
-    values: [Box<str>; LABELS],
+    values: Box<[Box<str>]>,
     series: SeriesId,
 }
 
-impl<const LABELS: usize> Family<LABELS> {
+impl Family {
     fn declared(
         name: &'static str,
         help: &'static str,
-        labels: [&'static str; LABELS],
+        labels: &[&'static str],
         bounds: &[f64],
         kind: fn(Vec<f64>) -> Kind,
         adjust: &mut dyn FnMut(&mut Declaration),
@@ -39,7 +39,9 @@ impl<const LABELS: usize> Family<LABELS> {
         adjust(&mut declaration);
         let metric = if declaration.enabled {
             let kind = kind(declaration.bounds);
-            let metric = register(name, &declaration.help, &kind, &labels)?;
+            let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
+            let metric = backend::metrics::register(name, &declaration.help, &kind, &labels)
+                .map_err(|reason| RegisterError { metric: name, reason })?;
             Some(metric)
         } else {
             None
@@ -47,45 +49,35 @@ impl<const LABELS: usize> Family<LABELS> {
         Ok(Self { metric, known: RefCell::new(Vec::new()) })
     }
 
-    fn sample(&self, labels: [&str; LABELS], value: f64) {
+    fn sample(&self, labels: &[&str], value: f64) {
         if let Some(series) = self.series(labels) {
             sample(series, value);
         }
     }
 
     /// The series of these values; none when the metric is disabled or a value is too long.
-    fn series(&self, values: [&str; LABELS]) -> Option<SeriesId> {
+    fn series(&self, values: &[&str]) -> Option<SeriesId> {
         let metric = self.metric?;
-        let hash = hash(&values);
+        let hash = hash(values);
         let mut known = self.known.borrow_mut();
         let at = known.partition_point(|known| known.hash < hash);
         let found = known[at..]
             .iter()
             .take_while(|known| known.hash == hash)
-            .find(|known| known.values.iter().zip(values).all(|(known, value)| **known == *value));
+            .find(|known| known.values.iter().zip(values).all(|(known, value)| **known == **value));
         if let Some(known) = found {
             return Some(known.series);
         }
-        match ask(metric, &values) {
+        match ask(metric, values) {
             Ok(series) => {
-                known.insert(at, Known { hash, values: values.map(Box::from), series });
+                let values = values.iter().map(|value| Box::from(*value)).collect();
+                known.insert(at, Known { hash, values, series });
                 Some(series)
             }
             Err(SeriesError::Full(overflow)) => Some(overflow),
             Err(SeriesError::Invalid) => None,
         }
     }
-}
-
-fn register(
-    name: &'static str,
-    help: &str,
-    kind: &Kind,
-    labels: &[&str],
-) -> Result<MetricId, RegisterError> {
-    let labels: Vec<String> = labels.iter().map(ToString::to_string).collect();
-    backend::metrics::register(name, help, kind, &labels)
-        .map_err(|reason| RegisterError { metric: name, reason })
 }
 
 #[cold]
@@ -119,7 +111,7 @@ macro_rules! kind {
     ($(#[$doc:meta])* $name:ident, $kind:expr, $bounds:expr) => {
         $(#[$doc])*
         #[derive(Debug)]
-        pub struct $name<const LABELS: usize>(Family<LABELS>);
+        pub struct $name<const LABELS: usize>(Family);
 
         impl<const LABELS: usize> $name<LABELS> {
             #[doc(hidden)]
@@ -131,7 +123,7 @@ macro_rules! kind {
                 adjust: &mut dyn FnMut(&mut Declaration),
             ) -> Result<Self, RegisterError> {
                 let bounds = bounds.unwrap_or($bounds);
-                Family::declared(name, help, labels, bounds, $kind, adjust).map(Self)
+                Family::declared(name, help, &labels, bounds, $kind, adjust).map(Self)
             }
         }
     };
@@ -158,43 +150,43 @@ kind!(
 impl<const LABELS: usize> Counter<LABELS> {
     /// Adds one.
     pub fn increment(&self, labels: [&str; LABELS]) {
-        self.0.sample(labels, 1.0);
+        self.0.sample(&labels, 1.0);
     }
 
     /// Adds so many. Negative amounts are ignored by the host, and counted.
     pub fn add(&self, labels: [&str; LABELS], amount: f64) {
-        self.0.sample(labels, amount);
+        self.0.sample(&labels, amount);
     }
 }
 
 impl<const LABELS: usize> Gauge<LABELS> {
     /// Sets the value of this instance.
     pub fn set(&self, labels: [&str; LABELS], value: f64) {
-        self.0.sample(labels, value);
+        self.0.sample(&labels, value);
     }
 }
 
 impl<const LABELS: usize> Histogram<LABELS> {
     /// Counts this value.
     pub fn observe(&self, labels: [&str; LABELS], value: f64) {
-        self.0.sample(labels, value);
+        self.0.sample(&labels, value);
     }
 
     /// Counts this duration, in seconds.
     pub fn observe_duration(&self, labels: [&str; LABELS], duration: Duration) {
-        self.0.sample(labels, duration.as_secs_f64());
+        self.0.sample(&labels, duration.as_secs_f64());
     }
 }
 
 impl<const LABELS: usize> Quantiles<LABELS> {
     /// Counts this value.
     pub fn observe(&self, labels: [&str; LABELS], value: f64) {
-        self.0.sample(labels, value);
+        self.0.sample(&labels, value);
     }
 
     /// Counts this duration, in seconds.
     pub fn observe_duration(&self, labels: [&str; LABELS], duration: Duration) {
-        self.0.sample(labels, duration.as_secs_f64());
+        self.0.sample(&labels, duration.as_secs_f64());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::stand_in::{self, Metric};
+use super::stand_in::{self, metrics::Metric};
 use crate::errors::ErrorEvent;
 use crate::http::{Exchange, Timings};
 use crate::metrics::after_hook;

@@ -1,14 +1,20 @@
 //! The imports of a component, in memory, for one thread.
 //!
-//! The modules below have the functions of the generated bindings, under the same names.
+//! The modules here have the functions of the generated bindings, under the same names.
+
+pub(crate) mod metrics;
+pub(crate) mod outbound_http;
+pub(crate) mod probe;
+pub(crate) mod state;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
+use self::metrics::{Metric, Series};
+use self::state::Stored;
 use super::LogLine;
 use crate::errors::ErrorEvent;
 use crate::http::Timings;
-use crate::metrics::Kind;
 use crate::outbound::{Request, Response, SendError};
 use crate::probe::{Failure, Success};
 use crate::value::{TraceContext, Value};
@@ -36,43 +42,6 @@ pub(crate) struct StandIn {
     pub(crate) facts: HashMap<(u32, String), Value>,
     pub(crate) traces: HashMap<u32, TraceContext>,
     pub(crate) timings: HashMap<u32, Timings>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Metric {
-    pub(crate) name: String,
-    kind: Kind,
-    labels: Vec<String>,
-}
-
-impl Metric {
-    pub(crate) fn value(&self, samples: &[f64]) -> f64 {
-        match self.kind {
-            Kind::Counter => samples.iter().sum(),
-            Kind::Gauge => samples.last().copied().unwrap_or_default(),
-            Kind::Histogram(_) | Kind::Summary(_) => samples.len() as f64,
-        }
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Series {
-    pub(crate) metric: usize,
-    values: Vec<String>,
-    pub(crate) samples: Vec<f64>,
-}
-
-impl Series {
-    pub(crate) fn is(&self, values: &[&str]) -> bool {
-        self.values.iter().map(String::as_str).eq(values.iter().copied())
-    }
-}
-
-#[derive(Debug)]
-struct Stored {
-    value: Vec<u8>,
-    /// On the monotonic clock.
-    ends: Option<u64>,
 }
 
 impl StandIn {
@@ -157,209 +126,6 @@ pub(crate) mod random {
             mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             mixed ^ (mixed >> 31)
         })
-    }
-}
-
-pub(crate) mod metrics {
-    use super::{Metric, Series};
-    use crate::metrics::{Kind, MetricId, RegisterReason, SeriesError, SeriesId};
-
-    /// What the host gives to series beyond the bound.
-    const OVERFLOW: &str = "otel_metric_overflow";
-
-    pub(crate) fn register(
-        name: &str,
-        _: &str,
-        kind: &Kind,
-        labels: &[String],
-    ) -> Result<MetricId, RegisterReason> {
-        super::with(|host| {
-            if let Some(declared) = &host.starting
-                && !declared.iter().any(|known| known == name)
-            {
-                return Err(RegisterReason::Undeclared);
-            }
-            check(name, kind, labels)?;
-            if let Some(index) = host.metrics.iter().position(|metric| metric.name == name) {
-                let known = &host.metrics[index];
-                return if known.kind == *kind && known.labels == labels {
-                    Ok(index as MetricId)
-                } else {
-                    Err(RegisterReason::Conflict)
-                };
-            }
-            let (name, kind, labels) = (name.to_owned(), kind.clone(), labels.to_vec());
-            host.metrics.push(Metric { name, kind, labels });
-            Ok((host.metrics.len() - 1) as MetricId)
-        })
-    }
-
-    fn check(name: &str, kind: &Kind, labels: &[String]) -> Result<(), RegisterReason> {
-        let is_name = |name: &str| {
-            !name.is_empty()
-                && !name.starts_with(|first: char| first.is_ascii_digit())
-                && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-        };
-        let sound = match kind {
-            Kind::Counter => name.ends_with("_total"),
-            Kind::Gauge => true,
-            Kind::Histogram(bounds) => {
-                bounds.len() <= 64
-                    && bounds.iter().all(|bound| bound.is_finite())
-                    && bounds.windows(2).all(|pair| pair[0] < pair[1])
-            }
-            Kind::Summary(quantiles) => quantiles.iter().all(|part| (0.0..=1.0).contains(part)),
-        };
-        let names = is_name(name) && !name.starts_with("tamis_");
-        if sound && names && labels.len() <= 10 && labels.iter().all(|label| is_name(label)) {
-            Ok(())
-        } else {
-            Err(RegisterReason::Invalid)
-        }
-    }
-
-    pub(crate) fn series(metric: MetricId, values: &[String]) -> Result<SeriesId, SeriesError> {
-        super::with(|host| {
-            let index = metric as usize;
-            let known = host.metrics.get(index).ok_or(SeriesError::Invalid)?;
-            if known.labels.len() != values.len() || values.iter().any(|value| value.len() > 128) {
-                return Err(SeriesError::Invalid);
-            }
-            let of_metric = |series: &&Series| series.metric == index;
-            let same = |series: &Series| series.metric == index && series.values == values;
-            if let Some(at) = host.series.iter().position(same) {
-                return Ok(at as SeriesId);
-            }
-            let full = host.series.iter().filter(of_metric).count() >= host.series_limit;
-            let values = if full { vec![OVERFLOW.to_owned()] } else { values.to_vec() };
-            let same = |series: &Series| series.metric == index && series.values == values;
-            let at = host.series.iter().position(same).unwrap_or_else(|| {
-                host.series.push(Series { metric: index, values, samples: Vec::new() });
-                host.series.len() - 1
-            });
-            if full { Err(SeriesError::Full(at as SeriesId)) } else { Ok(at as SeriesId) }
-        })
-    }
-
-    pub(crate) fn update(samples: &[(SeriesId, f64)]) {
-        super::with(|host| {
-            for (series, value) in samples {
-                if let Some(series) = host.series.get_mut(*series as usize) {
-                    series.samples.push(*value);
-                }
-            }
-        });
-    }
-}
-
-pub(crate) mod state {
-    use super::Stored;
-    use crate::host::{Scope, StateError};
-
-    pub(crate) fn get(scope: Scope, key: &str) -> Result<Option<Vec<u8>>, StateError> {
-        super::with(|host| {
-            let now = host.monotonic;
-            host.state.retain(|_, stored| stored.ends.is_none_or(|ends| ends > now));
-            Ok(host.state.get(&(scope, key.to_owned())).map(|stored| stored.value.clone()))
-        })
-    }
-
-    pub(crate) fn set(
-        scope: Scope,
-        key: &str,
-        value: &[u8],
-        ttl: Option<u64>,
-    ) -> Result<(), StateError> {
-        super::with(|host| {
-            let ends = ttl.map(|ttl| host.monotonic.saturating_add(ttl));
-            let stored = Stored { value: value.to_vec(), ends };
-            host.state.insert((scope, key.to_owned()), stored);
-            Ok(())
-        })
-    }
-
-    pub(crate) fn remove(scope: Scope, key: &str) -> Result<(), StateError> {
-        super::with(|host| {
-            host.state.remove(&(scope, key.to_owned()));
-            Ok(())
-        })
-    }
-
-    /// Numbers are kept as decimal text, as the servers of the Redis protocol do it.
-    pub(crate) fn increment(
-        scope: Scope,
-        key: &str,
-        by: i64,
-        ttl: Option<u64>,
-    ) -> Result<i64, StateError> {
-        let text = get(scope, key)?;
-        let present = text.as_deref().and_then(|text| str::from_utf8(text).ok());
-        let sum = present.and_then(|text| text.parse::<i64>().ok()).unwrap_or(0).saturating_add(by);
-        super::with(|host| {
-            let first = ttl.map(|ttl| host.monotonic.saturating_add(ttl));
-            let stored = host
-                .state
-                .entry((scope, key.to_owned()))
-                .or_insert_with(|| Stored { value: Vec::new(), ends: first });
-            stored.value = sum.to_string().into_bytes();
-            Ok(sum)
-        })
-    }
-
-    pub(crate) fn swap(
-        scope: Scope,
-        key: &str,
-        expected: Option<&[u8]>,
-        value: &[u8],
-    ) -> Result<bool, StateError> {
-        if get(scope, key)?.as_deref() != expected {
-            return Ok(false);
-        }
-        set(scope, key, value, None)?;
-        Ok(true)
-    }
-}
-
-pub(crate) mod outbound_http {
-    use crate::outbound::{Request, Response, SendError};
-
-    pub(crate) fn send(request: &Request) -> Result<Response, SendError> {
-        super::with(|host| {
-            host.sent.push(request.clone());
-            host.answer(request)
-        })
-    }
-
-    /// Whether it arrives is not seen; only what is refused at once is.
-    pub(crate) fn enqueue(request: &Request) -> Result<(), SendError> {
-        super::with(|host| match host.answer(request) {
-            Err(refused @ (SendError::Denied(_) | SendError::Invalid(_) | SendError::Full)) => {
-                Err(refused)
-            }
-            _ => {
-                host.enqueued.push(request.clone());
-                Ok(())
-            }
-        })
-    }
-}
-
-pub(crate) mod probe {
-    use super::origin;
-    use crate::probe::{Failure, Reason, Success, Task};
-
-    pub(crate) fn run(tasks: &[Task]) -> Vec<Result<Success, Failure>> {
-        let outcome = |task: &Task| {
-            super::with(|host| {
-                let found = host.probes.iter().rev().find(|known| task.url.starts_with(&known.0));
-                found.map(|known| known.1.clone())
-            })
-            .unwrap_or_else(|| {
-                let reason = Reason::Denied(origin(&task.url));
-                Err(Failure::new(reason, "the test set up no outcome for this probe"))
-            })
-        };
-        tasks.iter().map(outcome).collect()
     }
 }
 

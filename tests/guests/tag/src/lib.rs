@@ -4,7 +4,6 @@ use serde::Deserialize;
 use tamis_sdk::{Next, Plugin, Request, next, plugin};
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Tag {
     header: Option<String>,
 }

@@ -46,11 +46,7 @@ struct Everything {
 )]
 impl Plugin for Everything {
     fn configure(config: Config) -> Result<Self, Vec<ConfigError>> {
-        Ok(Self {
-            settings: config.parse()?,
-            counts: Counts::register()?,
-            open: Exchanges::new(),
-        })
+        Ok(Self { settings: config.parse()?, counts: Counts::register()?, open: Exchanges::new() })
     }
 
     fn subscribe(&self, subscription: &mut Subscription) {
@@ -93,7 +89,11 @@ impl Plugin for Everything {
 
     #[body(observe, max = "64 KiB", unit = "event", overflow = "reject")]
     fn on_response_body(&mut self, chunk: Chunk) -> ChunkAction {
-        if chunk.last { ChunkAction::Pass } else { ChunkAction::Splice(vec![Splice::new(0..1, "X")]) }
+        if chunk.last {
+            ChunkAction::Pass
+        } else {
+            ChunkAction::Splice(vec![Splice::new(0..1, "X")])
+        }
     }
 
     #[done("url.path", "error.type")]
@@ -124,7 +124,10 @@ impl Plugin for Everything {
 
     fn scrub(&mut self, passages: Vec<Passage>) -> Result<Vec<Option<String>>, Fault> {
         let clean = |passage: &Passage| {
-            passage.text.contains("secret").then(|| format!("{:?} {}", passage.origin, passage.name))
+            passage
+                .text
+                .contains("secret")
+                .then(|| format!("{:?} {}", passage.origin, passage.name))
         };
         Ok(passages.iter().map(clean).collect())
     }
