@@ -64,6 +64,29 @@ fn is_value(text: &Text<'_>, start: usize, end: usize) -> bool {
             && text.at(end + 1).is_ascii_digit())
 }
 
+/// Whether one of `words` stands within the last two words before `start`.
+pub(crate) fn has_word_just_before(text: &Text<'_>, start: usize, words: &[&str]) -> bool {
+    let mut at = start;
+    for _ in 0..2 {
+        let floor = at.saturating_sub(4);
+        while at > floor && !text.before(at, 1).is_ascii_alphanumeric() && !is_border(text, at - 1)
+        {
+            at -= 1;
+        }
+        let end = at;
+        while end - at < WORD_MAX && text.before(at, 1).is_ascii_alphanumeric() {
+            at -= 1;
+        }
+        if at == end {
+            return false;
+        }
+        if is_one_of(text, at, end, words) {
+            return true;
+        }
+    }
+    false
+}
+
 /// Whether a word stands before the value or a label right behind it.
 pub(crate) fn has_word_near(text: &Text<'_>, start: usize, end: usize, words: &[&str]) -> bool {
     has_word_before(text, start, words) || has_label_behind(text, end, words)
