@@ -16,7 +16,7 @@ mod componentize;
 #[expect(unreachable_pub, reason = "shared with the host")]
 mod settings;
 
-const PLUGINS: [&str; 2] = ["timing", "health"];
+const PLUGINS: [&str; 4] = ["redact", "timing", "health", "errors"];
 const TARGET: &str = "wasm32-unknown-unknown";
 
 fn main() {

@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,7 @@ use crate::metrics;
 use crate::outbound::client::{self, Client};
 use crate::outbound::{Dialer, delivery};
 use crate::plugin::services::{Outlets, Reach};
+use crate::plugin;
 use crate::proxy::Version;
 use crate::proxy::upstream::Upstream;
 use crate::server::admin::Admin;
@@ -59,6 +60,8 @@ pub struct Options {
     pub cache: Option<PathBuf>,
     /// The application to start, with its arguments.
     pub command: Option<Vec<OsString>>,
+    /// Whether standard input is a source of records.
+    pub stdin_logs: bool,
     /// Workers of the request path, whatever the configuration says.
     pub workers: Option<usize>,
 }
@@ -91,6 +94,44 @@ impl Stop {
     /// Ends at once.
     pub fn now(&self) {
         self.drain.now();
+    }
+}
+
+/// Plugins without a host: loaded, in service, and with nothing but their metrics around them.
+/// For commands that look at plugins or use them as filters.
+pub struct Offline {
+    /// The plugins.
+    pub plugins: Plugins,
+    /// What they count.
+    pub metrics: Arc<metrics::Host>,
+}
+
+impl Offline {
+    /// Loads the plugins of a configuration. Nothing is dialled, and nothing is listened on.
+    ///
+    /// # Errors
+    ///
+    /// Every fault that is found.
+    pub async fn load(config: &Config, cache: Option<&Path>) -> Result<Self, Faults> {
+        let metrics = Arc::new(metrics::Host::new(build()));
+        let outlets = outlets(config, &metrics);
+        let state = Arc::new(State::in_memory(state::Limits::default()));
+        let reach = Reach::new(dialer()?, state, Arc::clone(&metrics));
+        let engine = engine(config, 1)?;
+        let cache = self::cache(cache);
+        let workshop = Workshop {
+            engine: &engine,
+            cache: &cache,
+            outlets: &outlets,
+            reach: &reach,
+            workers: 1,
+            testing: false,
+        };
+        let plugins = Plugins::load(config, &workshop).await.map_err(faults)?;
+        for plugin in plugins.iter() {
+            plugin.publish_metrics();
+        }
+        Ok(Self { plugins, metrics })
     }
 }
 
@@ -128,7 +169,7 @@ impl App {
             Arc::clone(&metrics),
         );
         let engine = engine(&config, workers)?;
-        let cache = cache(&options);
+        let cache = cache(options.cache.as_deref());
         let workshop = Workshop {
             engine: &engine,
             cache: &cache,
@@ -167,28 +208,13 @@ impl App {
     }
 
     /// Everything that can be known without a socket: loads the plugins and puts them
-    /// together.
+    /// together. Compiled code is kept in `cache`, if it is given.
     ///
     /// # Errors
     ///
     /// Every fault that is found.
-    pub async fn check(config: &Config, options: &Options) -> Result<Vec<Warning>, Faults> {
-        let metrics = Arc::new(metrics::Host::new(build()));
-        let outlets = outlets(config, &metrics);
-        let dialer = dialer()?;
-        let state = Arc::new(State::in_memory(state::Limits::default()));
-        let reach = Reach::new(dialer, state, Arc::clone(&metrics));
-        let engine = engine(config, 1)?;
-        let cache = cache(options);
-        let workshop = Workshop {
-            engine: &engine,
-            cache: &cache,
-            outlets: &outlets,
-            reach: &reach,
-            workers: 1,
-            testing: false,
-        };
-        let plugins = Plugins::load(config, &workshop).await.map_err(faults)?;
+    pub async fn check(config: &Config, cache: Option<&Path>) -> Result<Vec<Warning>, Faults> {
+        let Offline { plugins, metrics } = Offline::load(config, cache).await?;
         version(config, &plugins, &metrics, 1)?;
         front::certificates(config)?;
         Ok(plugins.warnings(config))
@@ -209,9 +235,9 @@ impl App {
         &self.config
     }
 
-    /// The plugins in service.
-    pub fn plugins(&self) -> &Plugins {
-        &self.plugins
+    /// The plugins in service, in the order of the configuration.
+    pub fn plugins(&self) -> Vec<plugin::Report> {
+        self.plugins.iter().map(|plugin| plugin.report()).collect()
     }
 
     /// The way to end it.

@@ -13,3 +13,4 @@ pub mod server;
 pub mod wire;
 pub mod metrics;
 pub mod app;
+pub mod cli;

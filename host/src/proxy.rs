@@ -29,6 +29,7 @@ pub mod upstream;
 
 use access::{After, Ending, Last};
 use body::Counted;
+use headers::Peer;
 use ids::{Identified, Ids, RequestId};
 use reply::Failure;
 use route::{Route, Routes};
@@ -68,15 +69,42 @@ pub struct Proxy {
     pools: RefCell<Pools>,
 }
 
-/// The connection that a request came over.
-#[derive(Debug, Clone, Copy)]
+/// The connection that a request came over, and what was found out about its peer.
+#[derive(Debug)]
 pub struct Connection {
-    /// The other end.
-    pub peer: SocketAddr,
-    /// This end.
-    pub local: SocketAddr,
-    /// It is encrypted.
-    pub secure: bool,
+    peer: SocketAddr,
+    local: SocketAddr,
+    secure: bool,
+    known: RefCell<Option<Known>>,
+}
+
+/// What one version of the configuration makes of a peer.
+#[derive(Debug, Clone)]
+struct Known {
+    version: u64,
+    peer: Peer,
+    /// The address of the peer, as text.
+    address: Arc<str>,
+}
+
+impl Connection {
+    /// Between these two ends.
+    pub fn new(peer: SocketAddr, local: SocketAddr, secure: bool) -> Self {
+        Self { peer, local, secure, known: RefCell::default() }
+    }
+
+    fn known(&self, version: &Version) -> Known {
+        if let Some(known) = &*self.known.borrow()
+            && known.version == version.number
+        {
+            return known.clone();
+        }
+        let peer = version.forwarding.peer(self.peer, self.local, self.secure);
+        let address = peer.address().to_string().into();
+        let known = Known { version: version.number, peer, address };
+        *self.known.borrow_mut() = Some(known.clone());
+        known
+    }
 }
 
 /// The connections of a worker to the servers of a version.
@@ -105,7 +133,7 @@ impl Proxy {
     }
 
     /// Answers a request, whatever happens.
-    pub async fn handle(&self, request: Request<Body>, connection: Connection) -> Response<Body> {
+    pub async fn handle(&self, request: Request<Body>, connection: &Connection) -> Response<Body> {
         let version = self.version.load_full();
         let (parts, body) = request.into_parts();
         let opened = match self.open(&version, parts, &body, connection) {
@@ -137,10 +165,10 @@ impl Proxy {
         version: &Version,
         mut parts: request::Parts,
         body: &Body,
-        connection: Connection,
+        connection: &Connection,
     ) -> Result<Opened, (Failure, RequestId)> {
-        let Connection { peer, local, secure } = connection;
-        let peer = version.forwarding.peer(peer, local, secure);
+        let secure = connection.secure;
+        let Known { peer, address, .. } = connection.known(version);
         let (Identified { id, foreign }, trace) = {
             let mut ids = self.ids.borrow_mut();
             let trusted = peer.is_trusted();
@@ -171,7 +199,11 @@ impl Proxy {
             path: checked.path.path().into(),
             scheme: if client.secure { "https" } else { "http" },
             version: parts.version,
-            client: client.address.to_string().into(),
+            client: if client.address == peer.address() {
+                address
+            } else {
+                client.address.to_string().into()
+            },
             trace: trace.context.to_filter(),
             received: Moment::now(),
             plugins: route.chain.len(),

@@ -45,13 +45,20 @@ use crate::wire::{Body, HeadLimits, Refusal};
 
 /// What the server calls. Each worker has one of its own, which never leaves its thread.
 pub trait Service: 'static {
+    /// What the service keeps about a connection, so that it is found out once and not for each
+    /// request.
+    type Connection: 'static;
+
+    /// Looks at a connection, before its first request.
+    fn connect(&self, info: ConnectionInfo) -> Self::Connection;
+
     /// Answers a request. Dropped when the client goes away.
     ///
     /// An answer of status 101 hands the connection over to the tunnel in its body.
     fn serve(
         &self,
         request: Request<Body>,
-        connection: &Rc<ConnectionInfo>,
+        connection: &Rc<Self::Connection>,
     ) -> impl Future<Output = Response<Body>>;
 
     /// All connections of the worker are closed, and it is about to go: the last chance to
@@ -62,7 +69,7 @@ pub trait Service: 'static {
 
     /// Words the answer to bytes that never became a request. The server adds what closes the
     /// connection.
-    fn refuse(&self, refusal: Refusal, connection: &ConnectionInfo) -> Response<Bytes>;
+    fn refuse(&self, refusal: Refusal, connection: &Self::Connection) -> Response<Bytes>;
 }
 
 /// What is known about the connection a request came over.
@@ -302,6 +309,12 @@ mod tests {
     struct Number(usize);
 
     impl Service for Number {
+        type Connection = ConnectionInfo;
+
+        fn connect(&self, info: ConnectionInfo) -> ConnectionInfo {
+            info
+        }
+
         async fn serve(&self, request: Request<Body>, info: &Rc<ConnectionInfo>) -> Response<Body> {
             assert_eq!(info.worker, self.0);
             match request.uri().path() {

@@ -1,5 +1,6 @@
 //! The parts of a host, made from its configuration. No task is started and nothing is bound.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::plugins::Plugins;
@@ -94,8 +95,8 @@ pub fn engine(config: &Config, workers: usize) -> Result<Engine, Faults> {
 }
 
 /// Compiled code, kept where the caller says.
-pub fn cache(options: &Options) -> Cache {
-    match options.cache.as_deref().map(Cache::at) {
+pub fn cache(folder: Option<&Path>) -> Cache {
+    match folder.map(Cache::at) {
         Some(Ok(cache)) => cache,
         Some(Err(why)) => {
             tracing::warn!("compiled plugins are not kept: {why}");

@@ -110,18 +110,21 @@ impl Front {
 }
 
 impl Service for Front {
+    type Connection = proxy::Connection;
+
+    fn connect(&self, info: ConnectionInfo) -> proxy::Connection {
+        proxy::Connection::new(info.peer, info.local, info.tls.is_some())
+    }
+
     async fn serve(
         &self,
         request: Request<Body>,
-        connection: &Rc<ConnectionInfo>,
+        connection: &Rc<proxy::Connection>,
     ) -> Response<Body> {
-        let ConnectionInfo { peer, local, tls, .. } = &**connection;
-        let connection =
-            proxy::Connection { peer: *peer, local: *local, secure: tls.is_some() };
         self.proxy.handle(request, connection).await
     }
 
-    fn refuse(&self, refusal: Refusal, _connection: &ConnectionInfo) -> Response<Bytes> {
+    fn refuse(&self, refusal: Refusal, _connection: &proxy::Connection) -> Response<Bytes> {
         let response = proxy::refuse(refusal);
         self.proxy.after().turned_away(response.status(), "refused");
         response

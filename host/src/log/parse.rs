@@ -226,11 +226,18 @@ fn fields(
         return Some((parts.message.unwrap_or(rest).to_owned(), out));
     }
     let summary = exception::summary(language, parts.trace);
+    let first = parts.trace.lines().next().unwrap_or_default();
     let message = match (parts.message, summary) {
         (Some(message), _) => message.to_owned(),
+        // `charge failed TypeError: …`: the words in front are a message.
+        (None, Some((name, _)))
+            if language == "node" && first.find(name).is_some_and(|at| at > 0) =>
+        {
+            first.to_owned()
+        }
         (None, Some((name, ""))) => name.to_owned(),
         (None, Some((name, message))) => format!("{name}: {message}"),
-        (None, None) => parts.trace.lines().next().unwrap_or_default().to_owned(),
+        (None, None) => first.to_owned(),
     };
     let mut add = |name: &str, value: &str| out.push((name.to_owned(), value.into()));
     if let Some((name, message)) = summary {
@@ -419,6 +426,11 @@ mod tests {
                 "time=\"2026-11-22T07:34:03Z\" level=warning msg=\"low stock\" id=17",
                 r#"2026-11-22T07:34:03Z warn "low stock" id=17"#,
             ),
+            ("PHP Warning:  Undefined key", r#"warn "PHP Warning:  Undefined key""#),
+            (
+                "[22-Nov-2026 07:34:03 UTC] PHP Deprecated:  Old",
+                r#"2026-11-22T07:34:03Z info "PHP Deprecated:  Old""#,
+            ),
             ("Application Startup Complete", "\"Application Startup Complete\""),
             ("", "\"\""),
             ("\u{1b}[31mred\u{1b}[0m", "\"\\u{1b}[31mred\\u{1b}[0m\""),
@@ -446,6 +458,11 @@ mod tests {
                 "python",
                 "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: bad",
                 r#"error "ValueError: bad" exception.type="ValueError" exception.message="bad" exception.stacktrace="Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: bad""#,
+            ),
+            (
+                "node",
+                "charge failed TypeError: no\n    at f (/a.js:1:2)",
+                r#"error "charge failed TypeError: no" exception.type="TypeError" exception.message="no" exception.stacktrace="charge failed TypeError: no\n    at f (/a.js:1:2)""#,
             ),
             (
                 "java",

@@ -382,7 +382,7 @@ impl Pool {
         let now = Instant::now();
         let mut idle = self.idle();
         while let Some(mut connection) = idle.pop() {
-            if !self.is_old(&connection, now) && connection.is_fit() {
+            if !self.is_old(&connection, now) && connection.take_up(now) {
                 return Some(connection);
             }
         }

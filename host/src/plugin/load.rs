@@ -262,6 +262,41 @@ pub async fn load(
     Ok(Loaded { blueprint, manifest, hooks, subscription, instances })
 }
 
+/// Asks a component who it is, without configuring it: nothing of it runs but `describe`, and
+/// nothing that it imports does anything.
+///
+/// # Errors
+///
+/// [`LoadError`]; grants are not among the reasons.
+pub async fn describe(
+    engine: &Engine,
+    compiled: &Compiled,
+) -> Result<(Manifest, Hooks), LoadError> {
+    let component = &compiled.component;
+    check_exports(&exports_of(engine, component))?;
+    let imports = imports_of(engine, component);
+    let mut linker = Linker::<Sandbox>::new(engine.wasmtime());
+    link(&mut linker, &imports).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+    let pre = linker
+        .instantiate_pre(component)
+        .map_err(|error| LoadError::Link(format!("{error:#}").replace('\n', " ")))?;
+    let indices = Indices::find(&pre)?;
+    let hooks = indices.hooks();
+    let name: Name = "inspected".into();
+    let blueprint = Blueprint {
+        services: Arc::new(Services::idle(&name)?),
+        name,
+        engine: engine.clone(),
+        pre,
+        indices,
+        budget: Budget::default(),
+        config: "null".into(),
+        testing: false,
+    };
+    let mut instance = Instance::make(&blueprint, Role::Worker).await?;
+    Ok((instance.describe(&blueprint).await?, hooks))
+}
+
 fn check_imports(imports: &[String], grants: &Grants) -> Result<(), LoadError> {
     let refused: Vec<_> = imports
         .iter()

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::load::LoadError;
 use crate::filter::background::ErrorEvent;
-use crate::filter::queue::Queue;
+use crate::filter::queue::{Bound, Queue};
 use crate::filter::{Fault, Hook, Name, Record, Severity, Source, exchange::Moment};
 use crate::health::probe::Allowed;
 use crate::metrics::{self, Counter, PluginMetrics};
@@ -307,6 +308,33 @@ impl Services {
             source,
             reach,
         }
+    }
+
+    /// For a plugin that is only looked at: nothing leads anywhere.
+    ///
+    /// # Errors
+    ///
+    /// When not even that can be set up: the TLS client of a dialer that never dials.
+    pub fn idle(plugin: &Name) -> Result<Self, LoadError> {
+        let build = metrics::Build { version: "", revision: "" };
+        let metrics = Arc::new(metrics::Host::new(build));
+        let bound = Bound { items: 1, weight: 64 * 1024 };
+        let outlets = Outlets {
+            records: Queue::new(bound),
+            errors: Queue::new(bound),
+            metrics: Arc::clone(&metrics),
+            clock: Clock::system(),
+        };
+        let dialer = Dialer::new(outbound::Dialing::default())
+            .map_err(|error| LoadError::Link(error.to_string()))?;
+        let state = Arc::new(State::in_memory(state::Limits::default()));
+        let config = config::Config::for_upstream(&[], &config::Overrides::default())
+            .map_err(|faults| LoadError::Link(faults.to_string()))?
+            .0;
+        let reach = Reach::new(Arc::new(dialer), state, metrics);
+        let stand_in = config.plugins.first().ok_or_else(|| LoadError::Link(String::new()))?;
+        let reach = reach.for_plugin(stand_in, &config);
+        Ok(Self::new(plugin, &outlets, metrics::Limits::default(), Random::System, reach))
     }
 
     /// An access to the state was refused or failed.

@@ -204,6 +204,8 @@ impl Forwarding {
     ///
     /// `authority` is the effective one of the request, `None` when it named none.
     pub fn apply(&self, headers: &mut HeaderMap, peer: &Peer, authority: Option<&str>) -> Client {
+        // Once, instead of once for every few of the fields that follow.
+        headers.reserve(8);
         let client = if peer.trusted {
             self.extend(headers, peer, authority)
         } else {

@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) handed: Cell<u32>,
     pub(super) pieces: Cell<u64>,
     pub(super) flooded: Cell<bool>,
+    /// What it takes to serve a request was given back.
+    pub(super) rests: Cell<bool>,
     /// Bytes are kept back until the request before them is answered.
     pub(super) held: Cell<bool>,
     /// The other protocol's, once it was agreed to.
@@ -70,6 +72,7 @@ impl State {
             handed: Cell::new(0),
             pieces: Cell::new(0),
             flooded: Cell::new(false),
+            rests: Cell::new(false),
             held: Cell::new(false),
             tunnel: RefCell::new(None),
             waker: RefCell::new(None),
@@ -129,6 +132,9 @@ pub(super) enum Wait {
     /// For our own side, which has limits of its own.
     Nothing,
     Head(u64),
+    /// For a request, with everything ready to serve it.
+    Soon(u64),
+    /// For a request, after it did not come soon.
     Request(u64),
     /// As `Request`, during a drain.
     Quiet,
@@ -158,7 +164,8 @@ impl Wait {
         }
         match worker.is_draining() {
             true => Self::Quiet,
-            false => Self::Request(state.answers.get()),
+            false if state.rests.get() => Self::Request(state.answers.get()),
+            false => Self::Soon(state.answers.get()),
         }
     }
 
@@ -167,13 +174,17 @@ impl Wait {
         match self {
             Self::Nothing => None,
             Self::Head(_) => Some(timeouts.head),
-            Self::Request(_) => Some(timeouts.idle),
+            Self::Soon(_) => Some(timeouts.idle.min(SOON)),
+            Self::Request(_) => Some(timeouts.idle.saturating_sub(SOON)),
             Self::Quiet => Some(timeouts.quiet),
             Self::Write(_) | Self::Window(_) => Some(timeouts.write),
             Self::Close => Some(Duration::from_secs(5)),
         }
     }
 }
+
+/// How long a connection keeps everything ready for the next request.
+const SOON: Duration = Duration::from_secs(1);
 
 /// The clock of a connection.
 pub(super) struct Watch {
@@ -200,7 +211,7 @@ impl Watch {
             match wait.limit(worker) {
                 Some(limit) => {
                     let now = Instant::now();
-                    if let Wait::Request(_) = wait {
+                    if let Wait::Soon(_) = wait {
                         state.idle_since.set(now);
                     }
                     self.deadline.set(now + limit);
@@ -225,7 +236,8 @@ pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, accepted: Accepted)
         Counts::count(&worker.counts.overloaded);
         // A handshake would be work, and work is what there is too much of.
         if tls.is_none() {
-            let answer = worker.service.refuse(Refusal::Overloaded, &info);
+            let connection = worker.service.connect(info);
+            let answer = worker.service.refuse(Refusal::Overloaded, &connection);
             let leaving = worker.turned_away.get();
             worker.turned_away.set(leaving + 1);
             http1::turn_away(Stream::Tcp(stream), &answer, leaving < MAX_TURNED_AWAY).await;
@@ -254,7 +266,7 @@ pub(super) async fn serve<S: Service>(worker: Rc<Worker<S>>, accepted: Accepted)
             }
         }
     };
-    converse(worker, state, stream, Rc::new(info), first_byte).await;
+    converse(worker, state, stream, info, first_byte).await;
 }
 
 /// Serves a stream on which nothing was read yet.
@@ -262,13 +274,14 @@ async fn converse<S: Service>(
     worker: Rc<Worker<S>>,
     state: Rc<State>,
     mut stream: Stream,
-    info: Rc<ConnectionInfo>,
+    info: ConnectionInfo,
     first_byte: Instant,
 ) {
     let first = patiently(&worker, &state, first_byte, read_first(&mut stream)).await;
     let Some(Some(first)) = first else { return };
-    let exchange =
-        Rc::new(Exchanges { worker, state, info, http2: first.starts_with(http2::PREFACE) });
+    let connection = Rc::new(worker.service.connect(info));
+    let http2 = first.starts_with(http2::PREFACE);
+    let exchange = Rc::new(Exchanges { worker, state, connection, http2 });
     if exchange.http2 {
         http2::serve(&exchange, stream, first).await;
     } else {
@@ -352,6 +365,12 @@ mod tests {
     }
 
     impl Service for Probe {
+        type Connection = ConnectionInfo;
+
+        fn connect(&self, info: ConnectionInfo) -> ConnectionInfo {
+            info
+        }
+
         async fn serve(&self, request: Request<Body>, _: &Rc<ConnectionInfo>) -> Response<Body> {
             let (head, body) = request.into_parts();
             self.asked.borrow_mut().push(format!("{} {}", head.method, head.uri.path()));
@@ -366,6 +385,11 @@ mod tests {
                 }
                 "/unread" => Bytes::from_static(b"unread"),
                 "/large" => Bytes::from(vec![b'x'; 1 << 20]),
+                "/pieces" => {
+                    let piece = || Ok(Frame::data(Bytes::from_static(&[b'x'; 1024])));
+                    let frames = futures_util::stream::repeat_with(piece);
+                    return Response::new(Body::boxed(http_body_util::StreamBody::new(frames)));
+                }
                 "/cut" => {
                     let frames = vec![
                         Ok(Frame::data(Bytes::from_static(b"part"))),
@@ -426,9 +450,9 @@ mod tests {
         Rc::new(Worker::new(0, Probe::default(), Arc::new(settings), counts, Phase::Serving))
     }
 
-    fn info() -> Rc<ConnectionInfo> {
+    fn info() -> ConnectionInfo {
         let address = "127.0.0.1:1".parse().expect("an address");
-        Rc::new(ConnectionInfo { peer: address, local: address, tls: None, worker: 0 })
+        ConnectionInfo { peer: address, local: address, tls: None, worker: 0 }
     }
 
     /// Serves one connection on this thread; the other end is the client.
@@ -642,6 +666,51 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_connection_that_rests_is_served_when_it_comes_back() {
+        here(async {
+            let worker = worker(Settings::default());
+            let mut client = connect(&worker, 1 << 16);
+            for pause in [0, 5, 29, 0, 2] {
+                tokio::time::sleep(Duration::from_secs(pause)).await;
+                client.write_all(GET).await.expect("open");
+                assert!(read_answer(&mut client).await.starts_with("http/1.1 200"));
+            }
+            // It may come back slowly, or with nonsense.
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            for byte in GET {
+                client.write_all(&[*byte]).await.expect("open");
+                tokio::task::yield_now().await;
+            }
+            assert!(read_answer(&mut client).await.starts_with("http/1.1 200"));
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.expect("open");
+            assert!(read_all(&mut client).await.starts_with("HTTP/1.1 400 "));
+            // Rest counts as idleness, and a drain or the need for room ends it.
+            let mut client = connect(&worker, 1 << 16);
+            client.write_all(GET).await.expect("open");
+            read_answer(&mut client).await;
+            let start = Instant::now();
+            assert_eq!(read_all(&mut client).await, "");
+            assert_eq!(start.elapsed().as_secs(), 30);
+            for drain in [false, true] {
+                let mut client = connect(&worker, 1 << 16);
+                client.write_all(GET).await.expect("open");
+                read_answer(&mut client).await;
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                if drain {
+                    worker.enter(Phase::Draining(Instant::now() + Duration::from_secs(9)));
+                } else {
+                    assert!(worker.shed());
+                }
+                let start = Instant::now();
+                assert_eq!(read_all(&mut client).await, "");
+                assert!(start.elapsed() < Duration::from_secs(1));
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_body_is_given_up_when_it_is_silent_or_too_slow() {
         let timeouts = Timeouts { body_rate: 0, ..Timeouts::default() };
         let settings = Settings { timeouts, ..Settings::default() };
@@ -749,6 +818,117 @@ mod tests {
             let sent = client.write_all(&[b'x'; 20_000]).await;
             assert!(sent.is_ok(), "what it sends is still read");
             assert!(read_all(&mut client).await.ends_with("unread"));
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_client_is_told_to_continue_when_its_body_is_asked_for() {
+        here(async {
+            let worker = worker(Settings::default());
+            let ask = |path: &str| {
+                format!("POST {path} HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            };
+            let mut client = connect(&worker, 1 << 16);
+            client.write_all(ask("/read").as_bytes()).await.expect("open");
+            let mut interim = [0; 25];
+            client.read_exact(&mut interim).await.expect("asked for");
+            assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
+            client.write_all(b"ok").await.expect("open");
+            assert!(read_answer(&mut client).await.ends_with("ok"));
+            let mut client = connect(&worker, 1 << 16);
+            client.write_all(ask("/unread").as_bytes()).await.expect("open");
+            let all = read_all(&mut client).await;
+            assert!(all.starts_with("HTTP/1.1 200 ") && !all.contains(" 100 "), "{all}");
+        })
+        .await;
+    }
+
+    /// Opens an HTTP/2 connection whose streams may take in `window` bytes.
+    async fn http2(
+        client: DuplexStream,
+        window: u32,
+    ) -> (
+        hyper::client::conn::http2::SendRequest<http_body_util::Empty<Bytes>>,
+        tokio::task::JoinHandle<bool>,
+    ) {
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let mut builder = hyper::client::conn::http2::Builder::new(executor);
+        builder.initial_stream_window_size(window);
+        let io = hyper_util::rt::TokioIo::new(client);
+        let (sender, connection) = builder.handshake(io).await.expect("HTTP/2 is spoken");
+        (sender, tokio::task::spawn_local(async move { connection.await.is_ok() }))
+    }
+
+    fn http2_get(path: &str) -> Request<http_body_util::Empty<Bytes>> {
+        let request = Request::get(format!("http://a{path}"));
+        request.body(http_body_util::Empty::new()).expect("valid")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_http2_stream_that_takes_nothing_in_is_cut_off() {
+        here(async {
+            let worker = worker(Settings::default());
+            let start = Instant::now();
+            let (mut sender, connection) = http2(connect(&worker, 1 << 20), 1000).await;
+            let response = sender.send_request(http2_get("/pieces")).await.expect("a head");
+            let _ = connection.await;
+            assert_eq!(worker.counts.write_timeouts.load(std::sync::atomic::Ordering::Relaxed), 1);
+            assert!((29..=31).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+            drop(response);
+            // What the library has taken over as a whole counts as idle, and goes with the rest.
+            let start = Instant::now();
+            let (mut sender, connection) = http2(connect(&worker, 1 << 20), 1000).await;
+            let response = sender.send_request(http2_get("/large")).await.expect("a head");
+            let _ = connection.await;
+            assert!((29..=36).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+            drop(response);
+            // A slow answer of ours is not taken for one.
+            let start = Instant::now();
+            let (mut sender, _connection) = http2(connect(&worker, 1 << 20), 1000).await;
+            sender.send_request(http2_get("/slow")).await.expect("answered");
+            assert_eq!(start.elapsed().as_secs(), 100);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_http2_connection_is_closed_in_good_order() {
+        here(async {
+            for draining in [false, true] {
+                let worker = worker(Settings::default());
+                let (mut sender, connection) = http2(connect(&worker, 1 << 20), 1 << 16).await;
+                sender.send_request(http2_get("/unread")).await.expect("answered");
+                let start = Instant::now();
+                if draining {
+                    worker.enter(Phase::Draining(start + Duration::from_secs(60)));
+                }
+                assert!(connection.await.expect("no panic"), "with a goodbye");
+                let seconds = start.elapsed().as_secs();
+                assert!(
+                    if draining { seconds < 1 } else { (29..=31).contains(&seconds) },
+                    "{seconds}"
+                );
+                assert!(sender.send_request(http2_get("/")).await.is_err());
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn an_http2_stream_that_is_reset_takes_its_request_with_it() {
+        here(async {
+            let worker = worker(Settings::default());
+            let (mut sender, _connection) = http2(connect(&worker, 1 << 20), 1 << 16).await;
+            let request = tokio::task::spawn_local(sender.send_request(http2_get("/hang")));
+            while worker.service.asked.borrow().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            request.abort();
+            while worker.service.dropped.get() == 0 {
+                tokio::task::yield_now().await;
+            }
+            sender.send_request(http2_get("/unread")).await.expect("the connection lives");
         })
         .await;
     }

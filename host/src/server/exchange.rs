@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::{ConnectionInfo, Service, connection::State, intake::Intake, upload, worker::Worker};
+use super::{Service, connection::State, intake::Intake, upload, worker::Worker};
 use crate::wire::{Abort, Body, BodyError, Refusal};
 
 /// The service decided to close without an answer.
@@ -21,10 +21,10 @@ use crate::wire::{Abort, Body, BodyError, Refusal};
 pub(super) struct Aborted;
 
 /// The requests of a connection.
-pub(super) struct Exchanges<S> {
+pub(super) struct Exchanges<S: Service> {
     pub(super) worker: Rc<Worker<S>>,
     pub(super) state: Rc<State>,
-    pub(super) info: Rc<ConnectionInfo>,
+    pub(super) connection: Rc<S::Connection>,
     pub(super) http2: bool,
 }
 
@@ -35,11 +35,11 @@ impl<S: Service> Exchanges<S> {
         request: Request<Incoming>,
         intake: Option<&Rc<RefCell<Intake>>>,
     ) -> Result<Response<Served>, Aborted> {
-        let Self { worker, state, info, http2 } = &*self;
+        let Self { worker, state, connection, http2 } = &*self;
         let exchange = Exchange::begin(state, *http2);
         let request =
             request.map(|incoming| upload::body(incoming, state, &worker.settings.timeouts));
-        let response = worker.service.serve(request, info).await;
+        let response = worker.service.serve(request, connection).await;
         if response.extensions().get::<Abort>().is_some() {
             return Err(Aborted);
         }
@@ -54,7 +54,8 @@ impl<S: Service> Exchanges<S> {
         }
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             // Bytes behind the request were let through as requests; it is too late to change.
-            let (refused, text) = worker.service.refuse(Refusal::UnaskedUpgrade, info).into_parts();
+            let (refused, text) =
+                worker.service.refuse(Refusal::UnaskedUpgrade, connection).into_parts();
             head = refused;
             body = Body::from(text);
         }
@@ -75,6 +76,7 @@ struct Exchange {
 impl Exchange {
     fn begin(state: &Rc<State>, http2: bool) -> Self {
         state.exchanges.set(state.exchanges.get() + 1);
+        state.rests.set(false);
         Self { state: Rc::clone(state), http2 }
     }
 }

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::{
-    ConnectionInfo, Counts, Service,
+    Counts, Service,
     connection::{State, Wait, Watch},
     exchange::Exchanges,
     intake::{Handle, Intake},
@@ -33,10 +33,9 @@ pub(super) async fn serve<S: Service>(
     stream: Stream,
     first: BytesMut,
 ) {
-    let Exchanges { worker, state, info, .. } = &**exchanges;
+    let Exchanges { worker, state, .. } = &**exchanges;
     let limits = worker.settings.head;
     let intake = Rc::new(RefCell::new(Intake::new(stream, first, limits, Rc::clone(state))));
-    let service = service_fn(|request| Rc::clone(exchanges).serve(request, Some(&intake)));
     let mut builder = conn::http1::Builder::new();
     // Heads are timed and measured here, before the library sees them.
     builder.header_read_timeout(None).max_buf_size(limits.bytes + 16 * 1024);
@@ -44,46 +43,88 @@ pub(super) async fn serve<S: Service>(
         // The library's own number is the same, and cheaper when it is left alone.
         builder.max_headers(limits.fields);
     }
-    let end = {
-        let io = TokioIo::new(Handle(Rc::clone(&intake)));
-        let mut connection = pin!(builder.serve_connection(io, service));
-        let mut watch = Watch::new();
-        let mut closing = false;
-        std::future::poll_fn(|context| {
-            state.watch(context);
-            loop {
-                if let Poll::Ready(result) = connection.as_mut().poll(context) {
-                    return Poll::Ready(End::of(result, state));
-                }
-                let close = state.refusal.get().is_some() || (state.is_idle() && state.shed.get());
-                if close && !closing {
-                    closing = true;
-                    connection.as_mut().graceful_shutdown();
-                    continue;
-                }
-                match ready!(watch.poll(context, state, worker, closing)) {
-                    Wait::Head(_) => {
-                        Counts::count(&worker.counts.head_timeouts);
-                        state.refuse(Refusal::HeadTimeout);
+    let mut watch = Watch::new();
+    let end = loop {
+        let end = {
+            let io = TokioIo::new(Handle(Rc::clone(&intake)));
+            let service = service_fn(|request| Rc::clone(exchanges).serve(request, Some(&intake)));
+            let mut connection = pin!(builder.serve_connection(io, service));
+            let mut closing = false;
+            std::future::poll_fn(|context| {
+                state.watch(context);
+                loop {
+                    if let Poll::Ready(result) = connection.as_mut().poll(context) {
+                        return Poll::Ready(End::of(result, state));
                     }
-                    Wait::Request(_) | Wait::Quiet => {
-                        Counts::count(&worker.counts.idle_timeouts);
+                    let close =
+                        state.refusal.get().is_some() || (state.is_idle() && state.shed.get());
+                    if close && !closing {
                         closing = true;
                         connection.as_mut().graceful_shutdown();
+                        continue;
                     }
-                    Wait::Write(_) | Wait::Window(_) => {
-                        Counts::count(&worker.counts.write_timeouts);
-                        return Poll::Ready(End::Reset);
+                    match ready!(watch.poll(context, state, worker, closing)) {
+                        Wait::Head(_) => {
+                            Counts::count(&worker.counts.head_timeouts);
+                            state.refuse(Refusal::HeadTimeout);
+                        }
+                        Wait::Soon(_) if intake.borrow().is_at_rest() => {
+                            state.rests.set(true);
+                            return Poll::Ready(End::Rest);
+                        }
+                        Wait::Soon(_) => state.rests.set(true),
+                        Wait::Request(_) | Wait::Quiet => {
+                            Counts::count(&worker.counts.idle_timeouts);
+                            closing = true;
+                            connection.as_mut().graceful_shutdown();
+                        }
+                        Wait::Write(_) | Wait::Window(_) => {
+                            Counts::count(&worker.counts.write_timeouts);
+                            return Poll::Ready(End::Reset);
+                        }
+                        Wait::Close | Wait::Nothing => return Poll::Ready(End::Close),
                     }
-                    Wait::Close | Wait::Nothing => return Poll::Ready(End::Close),
                 }
-            }
-        })
-        .await
+            })
+            .await
+        };
+        if end != End::Rest || !rest(exchanges, &intake, &mut watch).await {
+            break end;
+        }
     };
     // The library is gone, and with it the other handle.
     let Some(intake) = Rc::into_inner(intake).map(RefCell::into_inner) else { return };
-    finish(exchanges, intake, end, info).await;
+    finish(exchanges, intake, end).await;
+}
+
+/// Waits for the next request without what it takes to serve one; false when none came.
+///
+/// Most connections of a busy server rest most of the time, and the library's buffers are four fifths
+/// of what one takes.
+async fn rest<S: Service>(
+    exchanges: &Exchanges<S>,
+    intake: &Rc<RefCell<Intake>>,
+    watch: &mut Watch,
+) -> bool {
+    let Exchanges { worker, state, .. } = exchanges;
+    let mut bytes = BytesMut::with_capacity(512);
+    let read = std::future::poll_fn(|context| {
+        state.watch(context);
+        let mut intake = intake.borrow_mut();
+        if let Poll::Ready(read) = pin!(intake.stream().read_buf(&mut bytes)).poll(context) {
+            return Poll::Ready(read.unwrap_or(0));
+        }
+        if state.shed.get() {
+            return Poll::Ready(0);
+        }
+        ready!(watch.poll(context, state, worker, false));
+        Counts::count(&worker.counts.idle_timeouts);
+        Poll::Ready(0)
+    });
+    let length = read.await;
+    state.rests.set(false);
+    intake.borrow_mut().resume(bytes);
+    length > 0
 }
 
 /// How a connection ends.
@@ -95,6 +136,8 @@ enum End {
     Reset,
     /// The other protocol takes over.
     Tunnel,
+    /// Not yet: nothing is asked for a while. As an end it is one in good order.
+    Rest,
 }
 
 impl End {
@@ -112,13 +155,8 @@ impl End {
     }
 }
 
-async fn finish<S: Service>(
-    exchanges: &Exchanges<S>,
-    mut intake: Intake,
-    end: End,
-    info: &ConnectionInfo,
-) {
-    let Exchanges { worker, state, .. } = exchanges;
+async fn finish<S: Service>(exchanges: &Exchanges<S>, mut intake: Intake, end: End) {
+    let Exchanges { worker, state, connection, .. } = exchanges;
     match end {
         End::Reset => intake.stream().reset_on_drop(),
         End::Tunnel => {
@@ -127,13 +165,13 @@ async fn finish<S: Service>(
             let (stream, early) = intake.into_stream();
             tunnel::run(stream, early, *tunnel).await;
         }
-        End::Close => {
+        End::Close | End::Rest => {
             if let Some(refusal) = state.refusal.get() {
                 Counts::count(&worker.counts.refused);
                 // One answer for each request: if the refused bytes belonged to the body of a
                 // request, that one was answered already.
                 if state.is_answered() && !intake.is_mid_body() {
-                    let answer = write_out(&worker.service.refuse(refusal, info));
+                    let answer = write_out(&worker.service.refuse(refusal, connection));
                     let write = timeout(LINGER, intake.stream().write_all(&answer));
                     if !matches!(write.await, Ok(Ok(()))) {
                         return;

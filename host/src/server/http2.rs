@@ -70,6 +70,7 @@ pub(super) async fn serve<S: Service>(
                 continue;
             }
             match ready!(watch.poll(context, state, worker, closing)) {
+                Wait::Soon(_) => state.rests.set(true),
                 Wait::Request(_) | Wait::Quiet | Wait::Head(_) => {
                     Counts::count(&worker.counts.idle_timeouts);
                     closing = true;

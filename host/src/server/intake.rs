@@ -81,6 +81,17 @@ impl Intake {
         !self.ended && (!matches!(self.mode, Mode::Head) || !self.stash.is_empty())
     }
 
+    /// Takes what was read past it while it rested.
+    pub(super) fn resume(&mut self, bytes: BytesMut) {
+        self.unjudged = !bytes.is_empty();
+        self.stash = bytes;
+    }
+
+    /// Nothing is under way, in either direction of thought.
+    pub(super) fn is_at_rest(&self) -> bool {
+        matches!(self.mode, Mode::Head) && self.stash.is_empty()
+    }
+
     /// The body of a request is not complete.
     pub(super) fn is_mid_body(&self) -> bool {
         matches!(self.mode, Mode::Length(_) | Mode::Chunked(_))

@@ -29,7 +29,8 @@ impl Authority {
         let host = parts.host.strip_suffix(b".").unwrap_or(parts.host);
         let port = parts.port.filter(|port| *port != default_port);
         // `split` let ASCII through only.
-        let mut text: String = host.iter().map(|byte| byte.to_ascii_lowercase() as char).collect();
+        let mut text = std::str::from_utf8(host).map_err(|_| Refusal::HostInvalid)?.to_owned();
+        text.make_ascii_lowercase();
         let host = text.len();
         if let Some(port) = port {
             text.push(':');

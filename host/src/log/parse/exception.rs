@@ -207,7 +207,15 @@ fn php(trace: &str) -> Option<(&str, &str)> {
 }
 
 fn dart(trace: &str) -> Option<(&str, &str)> {
-    typed(trace.lines().nth(1)?)
+    let line = trace.lines().nth(1)?;
+    if let Some(name) = line.strip_prefix("Instance of '").and_then(|rest| rest.strip_suffix('\''))
+    {
+        return Some((name, ""));
+    }
+    // `Bad state: message` is how the language itself puts it.
+    typed(line).or_else(|| {
+        line.split_once(": ").filter(|(name, _)| name.len() < 40 && !name.contains('\''))
+    })
 }
 
 #[cfg(test)]

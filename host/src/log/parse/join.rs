@@ -16,12 +16,9 @@
 //! states another process or thread, or when the trace cannot have ended yet. Beyond that
 //! nothing in the text tells workers apart.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
-use super::layout::{self, Head};
 use crate::filter::record::Record;
-use crate::filter::value::Severity;
 use crate::log::source::lines::{Piece, Stream};
 
 pub(crate) mod ansi;
@@ -29,6 +26,8 @@ mod dart;
 mod dotnet;
 mod go;
 mod java;
+mod lane;
+mod lead;
 mod node;
 mod php;
 mod python;
@@ -36,7 +35,7 @@ mod ruby;
 mod rust;
 mod trace;
 
-use trace::{About, Machine, Step};
+use lane::{Lane, Pass};
 
 /// Name of the attribute that says of which language a joined record is.
 pub const JOINED: &str = "log.joined";
@@ -110,14 +109,6 @@ pub struct Line<'a> {
     pub time: u64,
 }
 
-/// Most lines that may wait for a trace to become certain, or for what a machine holds.
-const HELD_LINES: usize = 32;
-/// Most bytes of those.
-const HELD_BYTES: usize = 64 * 1024;
-/// Most lines in a row that an unfinished trace lets through.
-const FOREIGN_LINES: u32 = 8;
-/// Most traces of one lane that may be open at once.
-const PARKED: usize = 4;
 /// Most lanes. Beyond that the one that was quiet longest is emptied.
 const LANES: usize = 64;
 
@@ -204,671 +195,12 @@ impl Joiner {
     }
 }
 
-/// What the steps of one call share.
-struct Pass<'a> {
-    settings: &'a Settings,
-    counts: &'a mut Counts,
-    now: Duration,
-    out: &'a mut Vec<Record>,
-}
-
-/// A line that waits.
-#[derive(Debug)]
-struct Held {
-    text: Vec<u8>,
-    time: u64,
-    carriage_return: bool,
-    part: u32,
-    cut: bool,
-}
-
-impl Held {
-    fn of(piece: Piece<'_>, time: u64) -> Self {
-        let Piece { text, carriage_return, part, cut } = piece;
-        Self { text: text.to_vec(), time, carriage_return, part, cut }
-    }
-
-    fn plain(&self) -> Cow<'_, [u8]> {
-        ansi::strip(&self.text)
-    }
-}
-
-/// A trace that goes on.
-#[derive(Debug)]
-struct Open {
-    machine: Box<dyn Machine>,
-    taken: Vec<Held>,
-    bytes: usize,
-    /// How many of the taken lines there were when the machine was started.
-    opening: usize,
-    /// Held by the machine.
-    held: Vec<Held>,
-    held_bytes: usize,
-    /// The worker in the head of the first line.
-    worker: Option<(Vec<u8>, Vec<u8>)>,
-    /// There is a head, and this source writes hardly a line without.
-    logged: bool,
-    /// How many parts were given out.
-    parts: u32,
-    foreign: u32,
-    last: Duration,
-}
-
-/// Whether the lines of a lane have heads, judged by samples.
-#[derive(Debug, Default, Clone, Copy)]
-struct Habit {
-    lines: u32,
-    seen: u32,
-    headed: u32,
-    timed: u32,
-}
-
-impl Habit {
-    /// The first lines are looked at, then one in 64.
-    fn look(&mut self, text: &[u8]) {
-        self.lines = self.lines.wrapping_add(1);
-        if self.lines > 32 && !self.lines.is_multiple_of(64) {
-            return;
-        }
-        let Some(head) = layout::read(text) else {
-            self.seen += 1;
-            return;
-        };
-        self.seen += 1;
-        self.headed += 1;
-        self.timed += u32::from(head.time.is_some());
-        if self.seen >= 1024 {
-            self.seen /= 2;
-            self.headed /= 2;
-            self.timed /= 2;
-        }
-    }
-
-    /// Hardly a line without a head.
-    fn is_headed(self) -> bool {
-        self.headed >= 4 && self.headed * 10 >= self.seen * 9
-    }
-
-    /// Hardly a head without a time.
-    fn is_timed(self) -> bool {
-        self.timed >= 4 && self.timed * 10 >= self.headed * 9
-    }
-}
-
-/// One stream of one source.
-#[derive(Debug)]
-struct Lane {
-    stream: Stream,
-    container: String,
-    /// The last line, and before it the line that a blank one separates from it.
-    held: Vec<Held>,
-    open: Option<Open>,
-    /// Traces that others broke into, oldest first.
-    parked: Vec<Open>,
-    /// The last line that was let through; it may lead a trace of its own.
-    aside: Option<Held>,
-    /// The last piece of a line that was too long went into the open trace.
-    joined_piece: bool,
-    habit: Habit,
-    last: Duration,
-}
-
-impl Lane {
-    fn new(stream: Stream, container: &[u8]) -> Self {
-        Self {
-            stream,
-            container: String::from_utf8_lossy(container).into_owned(),
-            held: Vec::new(),
-            open: None,
-            parked: Vec::new(),
-            aside: None,
-            joined_piece: false,
-            habit: Habit::default(),
-            last: Duration::ZERO,
-        }
-    }
-
-    fn push(&mut self, line: Line<'_>, pass: &mut Pass<'_>) {
-        self.last = pass.now;
-        let held = Held::of(line.piece, line.time);
-        if line.piece.part > 1 {
-            self.piece(held, pass);
-            return;
-        }
-        self.joined_piece = false;
-        self.route(held, pass);
-        if line.piece.cut {
-            // Where the first piece went, the others go.
-            let last = self.open.as_ref().and_then(|open| open.held.last().or(open.taken.last()));
-            self.joined_piece = last.is_some_and(|last| last.cut);
-            if !self.joined_piece {
-                self.release_waiting(pass);
-            }
-        }
-    }
-
-    /// The second or a later piece of a line.
-    fn piece(&mut self, held: Held, pass: &mut Pass<'_>) {
-        match &mut self.open {
-            Some(open) if self.joined_piece => {
-                open.last = pass.now;
-                if open.held.is_empty() {
-                    self.take(held, pass);
-                } else {
-                    open.held_bytes += held.text.len();
-                    open.held.push(held);
-                }
-            }
-            _ => {
-                self.release_waiting(pass);
-                self.single(held, pass);
-            }
-        }
-    }
-
-    fn route(&mut self, held: Held, pass: &mut Pass<'_>) {
-        if self.open.is_some() {
-            self.opened(held, pass);
-        } else {
-            self.idle(held, pass);
-        }
-    }
-
-    /// A line while nothing is open.
-    fn idle(&mut self, held: Held, pass: &mut Pass<'_>) {
-        if !trace::may_begin(&held.text) {
-            self.habit.look(&held.text);
-            self.hold_alone(held, pass);
-            return;
-        }
-        let line = held.plain();
-        let (start, keep) = {
-            // At most two lines are held here, and most lines get no further.
-            let plain = [self.held.first(), self.held.get(1)].map(|held| held.map(Held::plain));
-            let lines = plain.each_ref().map(|line| line.as_deref().unwrap_or_default());
-            let before = &lines[..self.held.len().min(2)];
-            let start = trace::start(before, &line).map(|start| {
-                let own = before.len() - start.before.min(before.len());
-                (start.machine, own - leading(&before[..own]))
-            });
-            let keep = match before {
-                [last] if trace::is_blank(&line) => leads(last),
-                [last] => python::is_between(last, &line),
-                _ => false,
-            };
-            (start, keep)
-        };
-        if let Some((machine, first)) = start {
-            drop(line);
-            let mut lines = std::mem::take(&mut self.held);
-            let others: Vec<Held> = lines.drain(..first).collect();
-            for other in others {
-                self.single(other, pass);
-            }
-            lines.push(held);
-            self.begin(machine, lines, pass);
-            return;
-        }
-        self.habit.look(&line);
-        drop(line);
-        if keep {
-            self.held.push(held);
-        } else {
-            self.hold_alone(held, pass);
-        }
-    }
-
-    /// Gives out what is held, and holds `held` instead.
-    fn hold_alone(&mut self, held: Held, pass: &mut Pass<'_>) {
-        if self.held.len() == 1 {
-            let before = std::mem::replace(&mut self.held[0], held);
-            self.single(before, pass);
-            return;
-        }
-        self.release_held(pass);
-        self.held.push(held);
-    }
-
-    fn begin(&mut self, machine: Box<dyn Machine>, taken: Vec<Held>, pass: &mut Pass<'_>) {
-        let (headed, worker) = {
-            let first = taken.first().map(Held::plain);
-            let head = first.as_deref().and_then(layout::read);
-            let worker = head.as_ref().and_then(Head::worker);
-            (head.is_some(), worker.map(|(process, thread)| (process.to_vec(), thread.to_vec())))
-        };
-        let open = Open {
-            machine,
-            bytes: taken.iter().map(|held| held.text.len() + 1).sum(),
-            worker,
-            logged: headed && self.habit.is_headed(),
-            opening: taken.len(),
-            taken,
-            held: Vec::new(),
-            held_bytes: 0,
-            parts: 0,
-            foreign: 0,
-            last: pass.now,
-        };
-        self.open = Some(open);
-    }
-
-    /// A line while a trace is open.
-    fn opened(&mut self, held: Held, pass: &mut Pass<'_>) {
-        let Some(open) = &mut self.open else { return self.idle(held, pass) };
-        open.last = pass.now;
-        let line = held.plain();
-        let about = About { logged: open.logged };
-        if !open.machine.is_certain() {
-            drop(line);
-            self.undecided(held, about, pass);
-            return;
-        }
-        if let Some(head) = begins_record(&line, self.habit) {
-            let other = is_foreign(open, &head);
-            drop(line);
-            if other {
-                open.foreign += 1;
-                self.let_through(held, pass);
-            } else {
-                self.close(pass);
-                self.route(held, pass);
-            }
-            return;
-        }
-        match open.machine.next(&line, about) {
-            Step::Take => {
-                drop(line);
-                open.foreign = 0;
-                self.release_aside(pass);
-                self.take(held, pass);
-            }
-            Step::Last => {
-                drop(line);
-                self.release_aside(pass);
-                self.take(held, pass);
-                self.close(pass);
-            }
-            Step::Hold => {
-                drop(line);
-                self.hold(held, pass);
-            }
-            Step::Foreign if open.foreign < FOREIGN_LINES => {
-                drop(line);
-                open.foreign += 1;
-                self.let_through(held, pass);
-            }
-            Step::Foreign | Step::Refuse => {
-                let breaks_in = self.aside.is_some()
-                    && open.machine.is_certain()
-                    && !open.machine.is_complete()
-                    && self.parked.len() < PARKED;
-                let start = if breaks_in {
-                    let aside = self.aside.as_ref().map(Held::plain);
-                    let before: Vec<&[u8]> = aside.iter().map(AsRef::as_ref).collect();
-                    trace::start(&before, &line).filter(|start| start.strong)
-                } else {
-                    None
-                };
-                drop(line);
-                if let Some(start) = start {
-                    let lines = self.aside.take().into_iter().chain([held]).collect();
-                    self.parked.extend(self.open.take());
-                    self.begin(start.machine, lines, pass);
-                } else {
-                    self.close(pass);
-                    self.route(held, pass);
-                }
-            }
-        }
-    }
-
-    /// A line while it is not certain yet that the lines taken are a trace.
-    fn undecided(&mut self, held: Held, about: About, pass: &mut Pass<'_>) {
-        let Some(open) = &mut self.open else { return self.idle(held, pass) };
-        let line = held.plain();
-        let step = open.machine.next(&line, about);
-        let taken = matches!(step, Step::Take | Step::Last);
-        if step == Step::Hold {
-            drop(line);
-            self.hold(held, pass);
-            return;
-        }
-        if !taken || !open.machine.is_certain() {
-            if !taken || begins_record(&line, self.habit).is_some() {
-                drop(line);
-                self.close(pass);
-                self.route(held, pass);
-                return;
-            }
-            let start = {
-                let before = open.taken.iter().chain(&open.held);
-                let before: Vec<Cow<'_, [u8]>> = before.map(Held::plain).collect();
-                let before: Vec<&[u8]> = before.iter().map(AsRef::as_ref).collect();
-                trace::start(&before, &line).filter(|start| start.strong)
-            };
-            if let Some(start) = start {
-                drop(line);
-                self.replace(start, held, pass);
-                return;
-            }
-        }
-        drop(line);
-        self.take(held, pass);
-        if step == Step::Last {
-            self.close(pass);
-        }
-    }
-
-    /// What is open was not certain, and this line shows that something else began.
-    fn replace(&mut self, start: trace::Start, held: Held, pass: &mut Pass<'_>) {
-        let Some(open) = self.open.take() else { return };
-        let mut lines = open.taken;
-        lines.extend(open.held);
-        let own = lines.len() - start.before.min(lines.len());
-        let leading = {
-            let before: Vec<Cow<'_, [u8]>> = lines[..own].iter().map(Held::plain).collect();
-            let before: Vec<&[u8]> = before.iter().map(AsRef::as_ref).collect();
-            leading(&before)
-        };
-        let first = own - leading;
-        let others: Vec<Held> = lines.drain(..first).collect();
-        pass.counts.released += others.len() as u64;
-        for other in others {
-            self.single(other, pass);
-        }
-        lines.push(held);
-        self.begin(start.machine, lines, pass);
-    }
-
-    /// Adds what the machine held, and `held`, to the open trace.
-    fn take(&mut self, held: Held, pass: &mut Pass<'_>) {
-        let Some(open) = &mut self.open else { return };
-        let mut lines = std::mem::take(&mut open.held);
-        open.held_bytes = 0;
-        lines.push(held);
-        for line in lines {
-            let Some(open) = &mut self.open else { return };
-            let full = open.taken.len() >= pass.settings.lines
-                || open.bytes + line.text.len() > pass.settings.bytes && !open.taken.is_empty();
-            if full && open.machine.is_certain() {
-                let taken = std::mem::take(&mut open.taken);
-                open.bytes = 0;
-                open.parts += 1;
-                let (parts, language) = (open.parts, open.machine.language());
-                self.record(taken, Some(language), Some((parts, true)), pass);
-            }
-            let Some(open) = &mut self.open else { return };
-            open.bytes += line.text.len() + 1;
-            open.taken.push(line);
-        }
-        // What is not certain may not grow without bound either.
-        if let Some(open) = &self.open
-            && !open.machine.is_certain()
-            && (open.taken.len() > HELD_LINES || open.bytes > HELD_BYTES)
-        {
-            self.close(pass);
-        }
-    }
-
-    /// Keeps a line until the machine knows.
-    fn hold(&mut self, held: Held, pass: &mut Pass<'_>) {
-        let Some(open) = &mut self.open else { return };
-        open.held_bytes += held.text.len() + 1;
-        open.held.push(held);
-        if open.held.len() > HELD_LINES || open.held_bytes > HELD_BYTES {
-            self.close(pass);
-        }
-    }
-
-    /// Ends the open trace and takes up the one it broke into. What turned out to belong to
-    /// nothing is looked at again, line by line.
-    fn close(&mut self, pass: &mut Pass<'_>) {
-        self.release_aside(pass);
-        let Some(open) = self.open.take() else { return };
-        self.joined_piece = false;
-        let again = if open.machine.is_certain() {
-            let parts = (open.parts > 0).then_some((open.parts + 1, false));
-            self.record(open.taken, Some(open.machine.language()), parts, pass);
-            self.open = self.parked.pop();
-            open.held
-        } else {
-            // The line that opened it would open it again; those behind it may open others.
-            let mut lines = open.taken.into_iter();
-            let opening: Vec<Held> = lines.by_ref().take(open.opening).collect();
-            pass.counts.released += opening.len() as u64;
-            self.open = self.parked.pop();
-            for line in opening {
-                self.habit.look(&line.plain());
-                if self.open.is_some() {
-                    self.single(line, pass);
-                } else {
-                    self.hold_alone(line, pass);
-                }
-            }
-            lines.chain(open.held).collect()
-        };
-        pass.counts.released += again.len() as u64;
-        for line in again {
-            self.route(line, pass);
-        }
-    }
-
-    /// Somebody else's line in the middle of a trace.
-    fn let_through(&mut self, held: Held, pass: &mut Pass<'_>) {
-        pass.counts.foreign += 1;
-        self.release_aside(pass);
-        self.aside = Some(held);
-    }
-
-    fn release_aside(&mut self, pass: &mut Pass<'_>) {
-        if let Some(held) = self.aside.take() {
-            self.single(held, pass);
-        }
-    }
-
-    fn release_held(&mut self, pass: &mut Pass<'_>) {
-        for held in std::mem::take(&mut self.held) {
-            self.single(held, pass);
-        }
-    }
-
-    fn release_waiting(&mut self, pass: &mut Pass<'_>) {
-        self.release_aside(pass);
-        self.release_held(pass);
-    }
-
-    fn flush(&mut self, pass: &mut Pass<'_>) {
-        let (flush, now) = (pass.settings.flush, pass.now);
-        let is_due = |open: &Open| open.last + flush <= now;
-        let (due, parked): (Vec<Open>, _) =
-            std::mem::take(&mut self.parked).into_iter().partition(is_due);
-        self.parked = parked;
-        for open in due {
-            // Only what is certain is ever parked.
-            pass.counts.timed_out += 1;
-            let parts = (open.parts > 0).then_some((open.parts + 1, false));
-            self.record(open.taken, Some(open.machine.language()), parts, pass);
-            for held in open.held {
-                self.single(held, pass);
-            }
-        }
-        if self.open.as_ref().is_some_and(is_due) {
-            pass.counts.timed_out += 1;
-            self.close(pass);
-            // What was given back may have opened something anew; it has waited, too.
-            while self
-                .open
-                .as_ref()
-                .is_some_and(|open| open.last == pass.now || open.last + flush <= pass.now)
-            {
-                self.close(pass);
-            }
-        }
-        if self.last + pass.settings.linger <= pass.now {
-            self.release_waiting(pass);
-        }
-    }
-
-    fn finish(&mut self, pass: &mut Pass<'_>) {
-        while self.open.is_some() {
-            self.close(pass);
-        }
-        self.release_waiting(pass);
-    }
-
-    fn deadline(&self, settings: &Settings) -> Option<Duration> {
-        let held = !self.held.is_empty() || self.aside.is_some();
-        let held = held.then(|| self.last + settings.linger);
-        let open = self.open.iter().chain(&self.parked).map(|open| open.last + settings.flush);
-        held.into_iter().chain(open).min()
-    }
-
-    fn waiting(&self) -> usize {
-        let open =
-            self.open.iter().chain(&self.parked).map(|open| open.taken.len() + open.held.len());
-        self.held.len() + usize::from(self.aside.is_some()) + open.sum::<usize>()
-    }
-
-    /// Gives out a record of one line.
-    fn single(&self, held: Held, pass: &mut Pass<'_>) {
-        pass.counts.records += 1;
-        let mut record = Record::of_bytes(held.time, held.text);
-        self.mark(&mut record, held.carriage_return);
-        if held.part > 0 {
-            record.attributes.push((PART.to_owned(), i64::from(held.part).into()));
-        }
-        if held.cut {
-            record.attributes.push((CONTINUES.to_owned(), "line".into()));
-        }
-        pass.out.push(record);
-    }
-
-    /// Gives out a record of `lines`; `part` is its number and whether more follow.
-    fn record(
-        &self,
-        mut lines: Vec<Held>,
-        language: Option<&'static str>,
-        part: Option<(u32, bool)>,
-        pass: &mut Pass<'_>,
-    ) {
-        if part.is_none() && lines.len() <= 1 {
-            if let Some(line) = lines.pop() {
-                self.single(line, pass);
-            }
-            return;
-        }
-        let Some(first) = lines.first() else { return };
-        let time = first.time;
-        // Carriage returns that all lines have are stated once; else they stay in the text.
-        let returns = lines.iter().all(|line| line.carriage_return || line.cut);
-        let bytes = lines.iter().map(|line| line.text.len() + 2).sum();
-        let mut text = Vec::with_capacity(bytes);
-        let last = lines.len() - 1;
-        for (index, line) in lines.iter().enumerate() {
-            text.extend_from_slice(&line.text);
-            if line.carriage_return && !returns {
-                text.push(b'\r');
-            }
-            if index < last && !line.cut {
-                text.push(b'\n');
-            }
-        }
-        pass.counts.records += 1;
-        pass.counts.joined += u64::from(part.is_none_or(|(part, _)| part == 1));
-        pass.counts.parts += u64::from(part.is_some_and(|(part, _)| part > 1));
-        let mut record = Record::of_bytes(time, text);
-        self.mark(&mut record, returns);
-        if let Some(language) = language {
-            record.attributes.push((JOINED.to_owned(), language.into()));
-        }
-        if let Some((part, more)) = part {
-            record.attributes.push((PART.to_owned(), i64::from(part).into()));
-            if more {
-                let within = lines[last].cut;
-                let text = if within { "line" } else { "record" };
-                record.attributes.push((CONTINUES.to_owned(), text.into()));
-            }
-        }
-        pass.out.push(record);
-    }
-
-    fn mark(&self, record: &mut Record, carriage_return: bool) {
-        if let Some(name) = self.stream.name() {
-            record.attributes.push((IOSTREAM.to_owned(), name.into()));
-        }
-        if !self.container.is_empty() {
-            record.attributes.push((CONTAINER.to_owned(), self.container.clone().into()));
-        }
-        if carriage_return {
-            record.attributes.push((LINE_ENDING.to_owned(), "crlf".into()));
-        }
-    }
-}
-
-/// How many of the last lines of `before` lead a trace: the line of a logger or a word of the
-/// runtime, perhaps with a blank line or one more behind it.
-fn leading(before: &[&[u8]]) -> usize {
-    match before {
-        [.., first, second] if trace::is_blank(second) && leads(first) => 2,
-        [.., first, second] if python::is_between(first, second) => 2,
-        [.., last] if leads(last) => 1,
-        _ => 0,
-    }
-}
-
-/// Whether `line` announces a trace: a logger says that something went wrong, or the words
-/// are those of a runtime.
-fn leads(line: &[u8]) -> bool {
-    if trace::is_blank(line) {
-        return false;
-    }
-    match layout::read(line) {
-        Some(head) if head.access => false,
-        Some(head) => match head.severity {
-            Some(severity) => {
-                severity >= Severity::Warn || speaks_of_failure(&line[head.message..])
-            }
-            None => speaks_of_failure(&line[head.message..]),
-        },
-        None => python::leads(line),
-    }
-}
-
-fn speaks_of_failure(message: &[u8]) -> bool {
-    const WORDS: [&[u8]; 6] = [b"xception", b"raceback", b"panic", b"rror", b"failed", b"Failed"];
-    let message = &message[..message.len().min(1024)];
-    WORDS.iter().any(|word| trace::contains(message, word))
-}
-
-/// The head of `line`, if with it a new record begins.
-fn begins_record(line: &[u8], habit: Habit) -> Option<Head<'_>> {
-    match line.first()? {
-        b'0'..=b'9' | b'[' | b'<' | b'A'..=b'Z' | b'a'..=b'z' | b':' => {
-            let head = layout::read(line)?;
-            let counts = head.time.is_some() || !habit.is_timed();
-            counts.then_some(head)
-        }
-        // Records of JSON have one line each.
-        b'{' if line.starts_with(b"{\"") && line.ends_with(b"}") => Some(Head::default()),
-        _ => None,
-    }
-}
-
-/// Whether the record that begins with `head` is of another worker than the open trace.
-fn is_foreign(open: &Open, head: &Head<'_>) -> bool {
-    if let (Some((process, thread)), Some((other_process, other_thread))) =
-        (&open.worker, head.worker())
-    {
-        return process != other_process || thread != other_thread;
-    }
-    !open.machine.is_complete() && open.foreign < FOREIGN_LINES
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::log::parse::unframe::{Frames, Unframer};
     use crate::log::source::lines::{Chunk, Lines};
 
     const LINE: Duration = Duration::from_millis(1);
@@ -963,13 +295,200 @@ mod tests {
         out
     }
 
-    /// Every directory of samples is optional; who reads one says so when it is absent.
-    fn samples() -> Option<std::path::PathBuf> {
-        let path = std::path::PathBuf::from(SAMPLES);
-        path.is_dir().then_some(path)
+    /// What is known of a sample: its text and what is to be found in it.
+    struct Sample {
+        id: String,
+        text: Vec<u8>,
+        expected: serde_json::Value,
     }
 
-    const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/stacktraces");
+    /// The samples of real traces. They are not part of this repository; without them there
+    /// are none, and whoever asks is told so.
+    #[expect(clippy::print_stderr, reason = "a test that has nothing to look at says so")]
+    fn samples() -> Vec<Sample> {
+        const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/stacktraces");
+        let folder = std::path::Path::new(FOLDER);
+        let Ok(expected) = std::fs::read_to_string(folder.join("expected.json")) else {
+            eprintln!("skipped: no samples in `{FOLDER}`");
+            return Vec::new();
+        };
+        let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
+        let samples = expected["samples"].as_array().unwrap().iter();
+        samples
+            .map(|sample| Sample {
+                id: sample["id"].as_str().unwrap().to_owned(),
+                text: std::fs::read(folder.join(sample["file"].as_str().unwrap())).unwrap(),
+                expected: sample.clone(),
+            })
+            .collect()
+    }
+
+    /// The records of a sample, frames taken off as those of a pipe would be.
+    fn join_sample(text: &[u8]) -> Vec<Record> {
+        let mut unframer = Unframer::new(Frames::Auto);
+        let mut joiner = Joiner::new(Settings::default());
+        let mut lines = Lines::new(Stream::Only);
+        let mut chunks = Vec::new();
+        lines.push(text, 7, |chunk| chunks.push(chunk));
+        lines.finish(7, |chunk| chunks.push(chunk));
+        let mut out = Vec::new();
+        for piece in chunks.iter().flat_map(Chunk::lines) {
+            let line = Line { piece, stream: Stream::Only, container: b"", time: 7 };
+            unframer.line(line, |line| joiner.push(line, LINE, &mut out));
+        }
+        unframer.finish(|line| joiner.push(line, LINE, &mut out));
+        joiner.finish(&mut out);
+        out
+    }
+
+    #[test]
+    fn real_traces_become_the_records_that_belong_together() {
+        for Sample { id, text, expected } in samples() {
+            let records = join_sample(&text);
+            let texts: Vec<&str> = records.iter().map(|record| record.message.as_str()).collect();
+            if let Some(joined) = expected["joined_records"].as_array() {
+                let mut wanted: Vec<&str> =
+                    joined.iter().filter_map(|text| text.as_str()).collect();
+                let mut got = texts.clone();
+                wanted.sort_unstable();
+                got.sort_unstable();
+                assert_eq!(got, wanted, "{id}: pieces");
+            }
+            if expected["format"] == "json" {
+                assert!(
+                    records.iter().all(|record| record.attribute(JOINED).is_none()),
+                    "{id}: one line each"
+                );
+                continue;
+            }
+            let events = expected["events"].as_array().unwrap();
+            let is_trace = |record: &&Record| record.attribute(JOINED).is_some();
+            let traces: Vec<&Record> = records.iter().filter(is_trace).collect();
+            // A warning of PHP is one line.
+            let single = usize::from(id == "gen_php_warning");
+            assert_eq!(traces.len() + single, events.len(), "{id}: {texts:#?}");
+            if let Some(others) = expected["other_lines"].as_u64() {
+                assert_eq!(
+                    (records.len() - traces.len()) as u64,
+                    others,
+                    "{id}: lines of their own"
+                );
+            } else if !events.is_empty() && expected["joined_records"].is_null() {
+                assert_eq!(records.len(), events.len(), "{id}: nothing else is in it");
+            }
+            for event in events {
+                let holds = |record: &&Record| holds(record, event);
+                let found = records.iter().find(holds);
+                assert!(found.is_some(), "{id}: all exceptions are in one record");
+            }
+        }
+    }
+
+    /// Whether type and value of all exceptions of `event` stand in `record`.
+    fn holds(record: &Record, event: &serde_json::Value) -> bool {
+        let leaves = event["group"]["leaves"].as_array().into_iter().flatten();
+        event["exceptions"].as_array().unwrap().iter().chain(leaves).all(|exception| {
+            let fixed = exception["type_match"].is_null() && exception["value_match"].is_null();
+            let name = exception["type"].as_str().filter(|_| fixed);
+            let value = exception["value"].as_str().filter(|_| fixed);
+            // A value of several lines stands behind bars in groups.
+            let value = value.and_then(|value| value.lines().next());
+            name.is_none_or(|name| record.message.contains(name))
+                && value.is_none_or(|value| record.message.contains(value))
+        })
+    }
+
+    #[test]
+    fn real_traces_survive_any_interleaving_of_two_streams() {
+        let samples = samples();
+        let plain = |sample: &&Sample| {
+            sample.expected["format"] == "text"
+                && sample.expected["lang"] != "mixed"
+                && !sample.id.starts_with("fb_cri")
+        };
+        let samples: Vec<&Sample> = samples.iter().filter(plain).collect();
+        // Every sample against the one seven further on, a line of each at a time, and two.
+        for (index, one) in samples.iter().enumerate() {
+            let two = samples[(index + 7) % samples.len()];
+            for step in [1, 2] {
+                let split = |text: &[u8]| -> Vec<Vec<u8>> {
+                    let lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
+                    lines.chunks(step).map(<[&[u8]]>::concat).collect()
+                };
+                let (first, second) = (split(&one.text), split(&two.text));
+                let mut reads: Vec<(Stream, &[u8])> = Vec::new();
+                for turn in 0..first.len().max(second.len()) {
+                    reads.extend(first.get(turn).map(|text| (Stream::Stdout, text.as_slice())));
+                    reads.extend(second.get(turn).map(|text| (Stream::Stderr, text.as_slice())));
+                }
+                let (mixed, _) = join_streams(&reads);
+                let of = |stream: &str| -> Vec<String> {
+                    let is = |record: &&Record| record.attribute(IOSTREAM) == Some(&stream.into());
+                    mixed.iter().filter(is).map(|record| record.message.clone()).collect()
+                };
+                let alone = |text: &[u8]| -> Vec<String> {
+                    join(text).0.into_iter().map(|record| record.message).collect()
+                };
+                assert_eq!(of("stdout"), alone(&one.text), "{} beside {}", one.id, two.id);
+                assert_eq!(of("stderr"), alone(&two.text), "{} beside {}", two.id, one.id);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_joined_in_ordinary_logs() {
+        const LINES: [&str; 32] = [
+            "2026-11-22 07:34:03,305 INFO [shop.orders:90] order received id=@",
+            "2026-11-22 07:34:03,305 ERROR [shop.orders:90] could not charge order @: declined",
+            "10.0.0.@ - - [22/Nov/2026:07:34:46 +0000] \"GET /orders/@ HTTP/1.1\" 200 2326 \"-\" \"curl/8\"",
+            "{\"level\":\"error\",\"msg\":\"failed @\",\"stack\":\"Error: x\\n    at f (/a.js:1:2)\"}",
+            "[2026-11-22 07:34:46 +0000] [@] [INFO] Booting worker with pid: @",
+            "INFO:     127.0.0.1:@ - \"GET /error HTTP/1.1\" 500 Internal Server Error",
+            "Nov 22 07:34:03 host app[@]: Error: connection reset by peer",
+            "time=2026-11-22T07:34:03Z level=error msg=\"panic: at the disco\" id=@",
+            "Error: order @ was not found",
+            "TypeError is what they call it, order @",
+            "  at @:00 the job starts",
+            "    at least @ orders",
+            "\tat the end of day @",
+            "java.lang.NullPointerException is handled by the retry policy @",
+            "Exception handling took @ ms",
+            "panic: not really, @ times",
+            "fatal error: none, @",
+            "thread 'main' has @ tasks",
+            "Caused by: rain, @ mm",
+            "Unhandled exception handler installed @",
+            "#@ on the list",
+            "goroutine @ of 9",
+            "Stack trace: see ticket @",
+            "Traceback of parcel @",
+            "  File @ was not found",
+            "",
+            "   ",
+            "/srv/shop/orders.js:@",
+            "main.main(@)",
+            "from t.rb to @",
+            "note: order @ is late",
+            "info: Shop.Orders[@] is no category",
+        ];
+        // A fixed sequence that puts every line after every other, many times.
+        let mut state = 1_u32;
+        let mut text = String::new();
+        for number in 0..100_000_u32 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let line = LINES[(state >> 16) as usize % LINES.len()];
+            text.push_str(&line.replace('@', &(number % 1000).to_string()));
+            text.push('\n');
+        }
+        let (records, counts) = join(text.as_bytes());
+        let joined: Vec<&str> = records
+            .iter()
+            .filter(|record| record.message.contains('\n'))
+            .map(|record| record.message.as_str())
+            .collect();
+        assert_eq!(joined, [""; 0]);
+        assert_eq!((counts.joined, counts.records), (0, 100_000));
+    }
 
     #[test]
     fn streams_do_not_mix() {

@@ -233,7 +233,7 @@ mod tests {
             ),
             (
                 "[22-Nov-2026 07:34:03 UTC] PHP Warning:  Undefined key",
-                "time > PHP Warning:  Undefined key",
+                "time warn > PHP Warning:  Undefined key",
             ),
             ("2026-11-22T07:36:01.113Z info: order received", "time info > order received"),
             ("2026-11-22T07:36:01.113Z [warn]: low stock", "time warn > low stock"),

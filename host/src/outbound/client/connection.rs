@@ -31,6 +31,9 @@ use crate::wire::{BodyError, Deadline, Head, HeadLimits, Refusal, Stream, head::
 /// Bytes read at once.
 const READ: usize = 8 * 1024;
 
+/// Fields that are likely to be added to those of an answer.
+const ROOM: usize = 4;
+
 /// A connection and its buffers.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -49,7 +52,8 @@ pub(super) struct Connection {
     heard: bool,
     /// A byte of the request was accepted by the system.
     wrote: bool,
-    rests_since: Instant,
+    /// When the connection was last given back, taken, or made.
+    since: Instant,
 }
 
 /// Why an exchange failed before the head of the answer.
@@ -136,7 +140,7 @@ impl Connection {
             interim: 0,
             heard: false,
             wrote: false,
-            rests_since: Instant::now(),
+            since: Instant::now(),
         }
     }
 
@@ -235,8 +239,13 @@ impl Connection {
                     return Poll::Pending;
                 };
                 if self.waits_for != Some(wait) {
+                    // Most requests are sent in the moment in which the connection was taken.
+                    let moment = match wait {
+                        Wait::Head if sending.is_empty() => self.since,
+                        _ => Instant::now(),
+                    };
                     self.waits_for = Some(wait);
-                    self.deadline.set(Instant::now() + limit);
+                    self.deadline.set(moment + limit);
                 }
                 ready!(self.deadline.poll(context));
                 Poll::Ready(Err(Fault::Late(wait)))
@@ -392,7 +401,7 @@ impl Connection {
     pub(super) fn take_head(&mut self, head: &Head) -> Result<response::Parts, Refusal> {
         let bytes = self.input.split_to(head.length).freeze();
         let spans = self.scanner.spans();
-        let mut headers = HeaderMap::with_capacity(spans.len());
+        let mut headers = HeaderMap::with_capacity(spans.len() + ROOM);
         for span in spans {
             let name = HeaderName::from_bytes(&bytes[span.name as usize..span.name_end as usize])
                 .map_err(|_| Refusal::FieldName)?;
@@ -435,19 +444,21 @@ impl Connection {
     }
 
     pub(super) fn rests_since(&self) -> Instant {
-        self.rests_since
+        self.since
     }
 
     /// Prepares for the pool; false when something of the last exchange is left over.
     pub(super) fn rest(&mut self) -> bool {
-        self.rests_since = Instant::now();
+        self.since = Instant::now();
         // The timer stays where it is: it will be moved before it is looked at again.
         self.deadline.clear();
         self.input.is_empty() && !self.has_output()
     }
 
-    /// Nothing came while the connection rested, and nobody hung up.
-    pub(super) fn is_fit(&mut self) -> bool {
+    /// Takes the connection out of its rest; false when something came meanwhile, or somebody hung
+    /// up.
+    pub(super) fn take_up(&mut self, now: Instant) -> bool {
+        self.since = now;
         self.stream.is_quiet()
     }
 

@@ -25,7 +25,8 @@ pub struct ConfigError {
 /// JSON Schema (2020-12) of the configuration.
 pub const SCHEMA: &str = include_str!("schema.json");
 
-const KEYS: &[&str] = &["rules", "actions", "names", "key", "allow"];
+const KEYS: &[&str] =
+    &["rules", "actions", "names", "key", "allow", "responses", "response-headers"];
 const ACTIONS: &[&str] = &["replace", "mask", "last4", "hash", "truncate", "drop", "report"];
 /// Packs of the rule file that this version does not have.
 const PACKS: &[&str] = &[

@@ -16,8 +16,10 @@ enum State {
     },
     /// The first of two lines of `java.util.logging`.
     Level,
-    /// The second of them.
-    Logged,
+    /// The second of them; `grave` if an exception may follow.
+    Logged {
+        grave: bool,
+    },
 }
 
 /// Follows a stack trace.
@@ -158,12 +160,13 @@ impl Machine for Trace {
                 if !levels.contains(&&text[..len]) || !text[len..].starts_with(b":") {
                     return Step::Refuse;
                 }
-                self.state = State::Logged;
+                self.state =
+                    State::Logged { grave: matches!(&text[..len], b"SEVERE" | b"WARNING") };
                 self.certain = true;
                 Step::Take
             }
-            State::Logged => {
-                if !is_header(&Name::of(line)) {
+            State::Logged { grave } => {
+                if !grave || !is_header(&Name::of(line)) {
                     return Step::Refuse;
                 }
                 self.state = State::Message(0);
@@ -259,6 +262,13 @@ mod tests {
              + Jul 09, 2015 3:23:30 PM shop.Orders charge\n\
              + INFO: done\n\
              - Jul 09, 2015 3:23:30 PM is late\n",
+        );
+        check(
+            "\
+             = Jul 09, 2015 3:23:29 PM shop.Orders charge\n\
+             = INFO: done\n\
+             + java.lang.IllegalStateException: printed by somebody else\n\
+             + \tat shop.Orders.charge(Orders.java:5)\n",
         );
     }
 }

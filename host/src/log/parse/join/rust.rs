@@ -7,8 +7,11 @@ const MESSAGE_LINES: u8 = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The place was seen; message lines so far.
-    Message(u8),
+    /// The place was seen; message lines so far, and whether some of them are held.
+    Message {
+        lines: u8,
+        held: bool,
+    },
     Frames,
     /// The causes of a report.
     Causes {
@@ -30,7 +33,10 @@ pub(super) fn start(line: &[u8]) -> Option<Start> {
     contains(&rest[..at], b"'").then(|| {
         // Until 1.72 the message stood in quotes before the place.
         let old = rest[at + 13..].starts_with(b"'");
-        Start::strong(Panic { state: State::Message(u8::from(old)), certain: old }, 0)
+        Start::strong(
+            Panic { state: State::Message { lines: u8::from(old), held: false }, certain: old },
+            0,
+        )
     })
 }
 
@@ -45,6 +51,11 @@ pub(super) fn causes(before: &Before<'_>, line: &[u8]) -> Option<Start> {
     (lines <= 4 && is_blank(before.last()?)).then(|| Start::strong(trace, lines))
 }
 
+/// Whether `line` is the first of the two lines of a frame.
+pub(super) fn is_numbered(line: &[u8]) -> bool {
+    indent(line) > 0 && is_frame(line.trim_ascii_start())
+}
+
 /// `   4: crate::function`, or with an address behind the number.
 fn is_frame(text: &[u8]) -> bool {
     let len = digits(text);
@@ -55,7 +66,7 @@ impl Machine for Panic {
     fn next(&mut self, line: &[u8], _: About) -> Step {
         let text = line.trim_ascii_start();
         match self.state {
-            State::Message(lines) => {
+            State::Message { lines, held } => {
                 if line.starts_with(b"note: ") && lines > 0 {
                     return Step::Last;
                 }
@@ -64,16 +75,21 @@ impl Machine for Panic {
                     self.certain = true;
                     return Step::Take;
                 }
-                if lines >= MESSAGE_LINES {
+                // Only the first panic of a process ends with a note.
+                if lines >= MESSAGE_LINES || start(line).is_some() {
                     return Step::Refuse;
                 }
-                self.state = State::Message(lines + 1);
+                self.state = State::Message { lines: lines + 1, held };
                 if lines == 0 {
                     self.certain = true;
                     return Step::Take;
                 }
                 // `  left: 1` and the like.
-                if indent(line) > 0 { Step::Take } else { Step::Hold }
+                if !held && indent(line) > 0 && !is_blank(line) {
+                    return Step::Take;
+                }
+                self.state = State::Message { lines: lines + 1, held: true };
+                Step::Hold
             }
             State::Frames => {
                 if line.starts_with(b"note: ") {
@@ -158,6 +174,29 @@ mod tests {
              = no\n\
              - next\n\
              - more\n",
+        );
+    }
+
+    #[test]
+    fn panics_one_after_the_other_stay_apart() {
+        check(
+            "\
+             = thread 'a' panicked at src/main.rs:4:77:\n\
+             = multi\n\
+             - line\n\
+             - \n\
+             + thread 'b' panicked at src/main.rs:5:77:\n\
+             + assertion failed\n\
+             +   left: 1\n\
+             + stack backtrace:\n\
+             +    0: shop::main\n\
+             +              at ./src/main.rs:12:82\n\
+             + note: Some details are omitted\n",
+        );
+        check(
+            "\
+             -    0: shop::main\n\
+             -              at ./src/main.rs:12:82\n",
         );
     }
 

@@ -86,6 +86,8 @@ pub(super) fn start(before: &Before<'_>, line: &[u8]) -> Option<Start> {
         b' ' | b'\t' => {
             let text = line.trim_ascii_start();
             match text.first()? {
+                // A frame of Rust has two lines, of which the second looks like one of V8.
+                b'a' if before.last().is_some_and(|last| rust::is_numbered(last)) => None,
                 b'a' => java::frames(before, line)
                     .or_else(|| node::frames(before, line))
                     .or_else(|| dotnet::frames(before, line)),

@@ -69,6 +69,7 @@ fn after_time<'a>(text: &'a [u8], start: usize, mut head: Head<'a>) -> Head<'a> 
     }
     // What stands behind the time is the message, with the place of the call in Go.
     head.message = start + text[start..].iter().take_while(|&&byte| byte == b' ').count();
+    head.severity = php(text, head.message);
     let place = word(&text[head.message..]);
     if let Some((file, line)) = place.strip_suffix(b":").and_then(named_line)
         && file.ends_with(b".go")
@@ -321,10 +322,29 @@ pub(super) fn bracket_first(text: &[u8]) -> Option<Head<'_>> {
     is_name(behind).then(|| after_time(text, len, head))
 }
 
+/// PHP's own words: `PHP Warning:  …`. They stay in the message.
+pub(super) fn php(text: &[u8], at: usize) -> Option<Severity> {
+    let rest = text.get(at..)?.strip_prefix(b"PHP ")?;
+    let end = rest.iter().take(24).position(|&byte| byte == b':')?;
+    match &rest[..end] {
+        b"Fatal error"
+        | b"Parse error"
+        | b"Recoverable fatal error"
+        | b"Core error"
+        | b"Compile error" => Some(Severity::Error),
+        b"Warning" | b"Core warning" | b"Compile warning" => Some(Severity::Warn),
+        b"Notice" | b"Deprecated" | b"Strict Standards" => Some(Severity::Info),
+        _ => None,
+    }
+}
+
 /// A head that begins with a severity in capitals.
 pub(super) fn level_first(text: &[u8]) -> Option<Head<'_>> {
     if let Some(head) = ruby(text).or_else(|| glog(text)) {
         return Some(head);
+    }
+    if let Some(severity) = php(text, 0) {
+        return Some(Head { severity: Some(severity), ..Head::default() });
     }
     let (severity, len) = capital_level(text)?;
     let mut head = Head { severity: Some(severity), level: Some(&text[..len]), ..Head::default() };
