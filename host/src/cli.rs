@@ -11,6 +11,7 @@ mod demo;
 mod failure;
 mod health;
 mod inspect;
+mod offline;
 mod redact;
 mod run;
 mod scrape;
@@ -148,7 +149,7 @@ impl Arguments {
         }
         match self.verb {
             Verb::Run(arguments) => arguments.act(environment, terminal),
-            Verb::Demo(arguments) => arguments.act(terminal),
+            Verb::Demo(arguments) => arguments.act(environment, terminal),
             Verb::Check(arguments) => arguments.act(environment, terminal),
             Verb::Inspect(arguments) => arguments.act(environment, terminal),
             Verb::Redact(arguments) => arguments.act(environment, terminal),

@@ -216,7 +216,7 @@ fn judge(response: &Response<Bytes>, url: &str, took: Duration) -> (bool, String
 
 /// The names of the checks that are not well, of the simple form (a word per check) and of the
 /// detailed one (an object with a `status`).
-fn failing(body: &Value) -> Vec<String> {
+pub(super) fn failing(body: &Value) -> Vec<String> {
     let Some(checks) = body["checks"].as_object() else { return Vec::new() };
     let is_well = |word: &str| matches!(word, "ok" | "healthy" | "pass" | "up" | "alive" | "ready");
     checks

@@ -11,17 +11,16 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::offline::Specimen;
 use super::terminal::{
     BAD, COMMAND, DOUBTFUL, FAINT, GOOD, Printable, STRONG, WIDTH, aligned, shortened, wrapped,
 };
 use super::{Failure, Terminal, cache_folder, or_stdin, with_runtime};
 use crate::config::{ByteSize, Environment};
 use crate::filter::Stance;
-use crate::plugin::cache::Cache;
-use crate::plugin::engine::{Capacity, Engine};
 use crate::plugin::grant::{Capability, Grants, Verdict};
 use crate::plugin::hooks::CONTRACT;
-use crate::plugin::load::{self, Compiled, Origin};
+use crate::plugin::load::{LoadError, Origin};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,19 +100,12 @@ impl Arguments {
             Some(name) => Origin::Builtin(name.to_owned()),
             None => Origin::File(or_stdin(PathBuf::from(&self.component))),
         };
-        // A folder for compiled code saves time; without one it works as well.
-        let cache = cache_folder(environment)
-            .and_then(|folder| Cache::at(&folder).ok())
-            .unwrap_or_else(Cache::none);
-        let engine = Engine::start(Capacity { instances: 4 })
-            .map_err(|error| Failure::failed("no component can be looked at").because(error))?;
-        let compiled = load::read(&engine, &cache, &origin, None).map_err(|error| match error {
-            load::LoadError::Read(..) | load::LoadError::NoBuiltin { .. } => {
-                Failure::usage(error.to_string())
-            }
+        let folder = cache_folder(environment);
+        let specimen = Specimen::read(&origin, folder.as_deref()).map_err(|error| match error {
+            LoadError::Read(..) | LoadError::NoBuiltin { .. } => Failure::usage(error.to_string()),
             other => Failure::failed(format!("`{origin}` {other}")),
         })?;
-        let sheet = with_runtime(async { Ok(Sheet::of(&engine, &compiled).await) })?;
+        let sheet = with_runtime(async { Ok(Sheet::of(&specimen).await) })?;
         if self.json {
             let text = serde_json::to_string_pretty(&sheet).expect("plain data");
             terminal.out.print(format_args!("{text}\n"))?;
@@ -125,9 +117,8 @@ impl Arguments {
 }
 
 impl Sheet {
-    async fn of(engine: &Engine, compiled: &Compiled) -> Self {
-        let imports = load::imports_of(engine, &compiled.component);
-        let exports = load::exports_of(engine, &compiled.component);
+    async fn of(specimen: &Specimen) -> Self {
+        let (imports, exports) = specimen.interfaces();
         let (imports, grants) = needs(&imports);
         let mut problems: Vec<_> = imports
             .iter()
@@ -138,12 +129,12 @@ impl Sheet {
             })
             .collect();
         let mut sheet = Self {
-            component: compiled.origin.to_string(),
+            component: specimen.compiled.origin.to_string(),
             manifest: None,
             contract: contract(&exports, &imports),
             lowest_host: None,
-            size_bytes: compiled.size,
-            sha256: compiled.digest.clone(),
+            size_bytes: specimen.compiled.size,
+            sha256: specimen.compiled.digest.clone(),
             hooks: Vec::new(),
             imports,
             grants,
@@ -153,7 +144,7 @@ impl Sheet {
         sheet.lowest_host = sheet.contract.as_deref().and_then(first_host);
         // What it imports and may not have keeps it from starting; that was said already.
         if problems.is_empty() {
-            match load::describe(engine, compiled).await {
+            match specimen.describe().await {
                 Ok((manifest, hooks)) => {
                     sheet.hooks = hooks.iter().map(|hook| hook.as_str()).collect();
                     sheet.manifest = Some(Manifest {
