@@ -120,7 +120,8 @@ def everything(case, writer, expected, name, plugins, line_format):
     config = configuration(name, plugins, line_format, rotate_at)
     folder, tamis = start(case, name, config, [sys.executable, writer, LINES, 40_000, STATUS])
     begun = time.monotonic()
-    case.equal(f"{name}: the command's status is the status", tamis.process.wait(180), STATUS)
+    status = tamis.process.wait(120)
+    case.need(f"{name}: the command's status is the status", status == STATUS, status)
     case.note(f"{name}: over {time.monotonic() - begun:.1f} s after tamis listened")
 
     lines = (folder / "raw.log").read_bytes().split(b"\n")
