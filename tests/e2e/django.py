@@ -101,7 +101,7 @@ class Run:
         if first:
             self.before_the_first_check()
             self.oracle.postgres.thaw()
-        self.prometheus = Prometheus(self.case, f"127.0.0.1:{self.tamis.admin_port}")
+        self.prometheus = Prometheus(self.case, f"prometheus-{self.logging}", f"127.0.0.1:{self.tamis.admin_port}")
         self.is_up()
         self.traffic()
         self.counted()
@@ -124,16 +124,16 @@ grace = "15s"
 drain-delay = "1500ms"
 
 [[routes]]
-name = "tasks"
-path = "/"
-upstream = "app"
-plugins = ["timing", "health", "errors", "redact"]
-
-[[routes]]
 name = "gone"
 path = "/gone/"
 upstream = "nobody"
 plugins = ["timing", "errors", "redact"]
+
+[[routes]]
+name = "tasks"
+path = "/"
+upstream = "app"
+plugins = ["timing", "health", "errors", "redact"]
 
 [upstreams.nobody]
 servers = ["http://127.0.0.1:{self.nobody}"]

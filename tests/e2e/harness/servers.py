@@ -209,12 +209,11 @@ http {{
 class Prometheus(Server):
     """Prometheus, scraping one target every second."""
 
-    name = "prometheus"
-
-    def __init__(self, case, target):
+    def __init__(self, case, name, target):
         super().__init__(case)
+        self.name = name
         self.url = f"http://127.0.0.1:{self.port}"
-        self.config = case.write("prometheus.yml", f"""\
+        self.config = case.write(f"{name}.yml", f"""\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 scrape_configs:
   - {{job_name: tamis, static_configs: [{{targets: ['{target}']}}]}}
@@ -223,7 +222,7 @@ scrape_configs:
 
     def start(self):
         argv = ["prometheus", f"--config.file={self.config}",
-                f"--storage.tsdb.path={self.case.folder / 'prometheus'}",
+                f"--storage.tsdb.path={self.case.folder / self.name}",
                 f"--web.listen-address=127.0.0.1:{self.port}"]
         self._run(argv, lambda: web.works(f"{self.url}/-/ready"))
 
