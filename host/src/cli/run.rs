@@ -9,6 +9,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::{Failure, Terminal, cache_folder, or_stdin, with_runtime};
 use crate::app::{App, Options};
@@ -54,6 +56,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "URL")]
     upstream: Vec<HttpOrigin>,
 
+    /// Takes records from standard input, a line each.
+    #[arg(long)]
+    stdin_logs: bool,
+
     /// Starts this, takes its output as log records, and ends with its status.
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -77,6 +83,7 @@ impl Arguments {
         let options = Options {
             cache: cache_folder(environment),
             command: Some(self.command).filter(|command| !command.is_empty()),
+            stdin_logs: self.stdin_logs,
             workers: None,
         };
         with_runtime(serve(config, options, terminal))
@@ -123,9 +130,11 @@ async fn serve(
     let summary = Summary::of(&config, options.command.as_deref());
     let grace = config.server.grace;
     let app = Box::pin(App::build(config, options)).await?;
-    let plugins: Vec<_> = app.plugins().iter().map(|plugin| plugin.report()).collect();
+    let plugins = app.plugins();
     let (addresses, admin) = (app.addresses(), app.admin());
     let stop = app.stop();
+    // Fails only where a test has installed its own; the events go there.
+    _ = tracing_subscriber::registry().with(app.capture()).try_init();
     if terminal.talk.is_terminal() {
         terminal.say(summary.block(&addresses, admin, &plugins));
     } else {
@@ -135,7 +144,12 @@ async fn serve(
     let mut asked = false;
     loop {
         tokio::select! {
-            ended = &mut running => return Ok(ended.code),
+            ended = &mut running => {
+                if let Some(why) = ended.failure {
+                    terminal.say(format_args!("error: {why}"));
+                }
+                return Ok(ended.code);
+            }
             () = signals.stop() => {
                 if asked {
                     terminal.say("stopping now");
