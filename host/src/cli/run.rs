@@ -71,7 +71,7 @@ impl Arguments {
         environment: &Environment<'_>,
         terminal: &mut Terminal<'_>,
     ) -> Result<u8, Failure> {
-        let (mut config, warnings) = self.configuration(environment)?;
+        let (mut config, warnings) = self.configuration(environment, Path::new(DEFAULT))?;
         for warning in &warnings {
             terminal.say(warning.styled());
         }
@@ -89,20 +89,23 @@ impl Arguments {
         with_runtime(serve(config, options, terminal))
     }
 
-    /// The configuration that is meant, with what the command line says instead.
+    /// The configuration that is meant, with what the command line says instead; `default` is
+    /// the file that is taken when none is named.
     fn configuration(
         &self,
         environment: &Environment<'_>,
+        default: &Path,
     ) -> Result<(Config, Vec<Warning>), Failure> {
         let overrides = Overrides { listen: self.listen.clone(), admin: self.admin };
-        let there = Path::new(DEFAULT).exists();
+        let there = default.exists();
         match (&self.config, self.upstream.as_slice()) {
             (Some(file), _) => Ok(Config::read(&or_stdin(file.clone()), environment, &overrides)?),
-            (None, []) if there => Ok(Config::read(Path::new(DEFAULT), environment, &overrides)?),
+            (None, []) if there => Ok(Config::read(default, environment, &overrides)?),
             (None, []) => Err(nowhere_to_go()),
             // Which of the two is meant cannot be known, and the file may say what to redact.
             (None, _) if there => Err(Failure::usage(format!(
-                "both `--upstream` and the `{DEFAULT}` of this folder say where requests go"
+                "both `--upstream` and the `{}` of this folder say where requests go",
+                default.display()
             ))
             .help("leave `--upstream` out to run with the file")
             .help("or run in another folder, without it: `tamis -C DIR run --upstream …`")),
@@ -253,25 +256,29 @@ mod tests {
         let path = folder.path().join("other.toml");
         std::fs::write(&path, "[[routes]]\nupstream = \"http://127.0.0.1:9\"\n").expect("a file");
         let run = parse(&["-c", path.to_str().expect("text"), "--admin", "off"]).expect("valid");
-        let (config, _) = run.configuration(&|_| None).expect("valid");
+        let (config, _) = run.configuration(&|_| None, Path::new("/nowhere")).expect("valid");
         assert_eq!(config.routes.len(), 1);
         assert_eq!(config.admin.listen.value, AdminListen::Off);
 
         let run = parse(&["-c", "/nowhere/tamis.toml"]).expect("valid");
-        assert_eq!(run.configuration(&|_| None).expect_err("no such file").status(), 2);
+        assert_eq!(
+            run.configuration(&|_| None, Path::new("/nowhere")).expect_err("no such file").status(),
+            2
+        );
     }
 
     #[test]
     fn without_a_configuration_the_upstream_is_enough() {
         let run = parse(&["--upstream", "http://127.0.0.1:9"]).expect("valid");
-        let (config, _) = run.configuration(&|_| None).expect("valid");
+        let (config, _) = run.configuration(&|_| None, Path::new("/nowhere")).expect("valid");
         assert_eq!((config.routes.len(), config.plugins.len()), (1, 4));
     }
 
     #[test]
     fn with_neither_it_says_the_two_ways() {
         let run = parse(&["--", "true"]).expect("valid");
-        let failure = run.configuration(&|_| None).expect_err("nothing to go on");
+        let failure =
+            run.configuration(&|_| None, Path::new("/nowhere")).expect_err("nothing to go on");
         assert_eq!(failure.status(), 2);
         let Failure::Usage { help, .. } = failure else { panic!("{failure:?}") };
         let help = help.join("\n");
