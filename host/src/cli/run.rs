@@ -13,7 +13,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Failure, Terminal, cache_folder, or_stdin, with_runtime};
 use crate::app::{App, Options};
 use crate::config::{
-    AdminListen, Config, Environment, HttpOrigin, Level, Listen, Overrides, Span, Warning,
+    AdminListen, Config, Environment, HttpOrigin, Level, Listen, LogSourceKind, Overrides, Span,
+    Warning,
 };
 use summary::Summary;
 
@@ -74,8 +75,10 @@ impl Arguments {
             1 => config.logs.level.min(Level::Debug),
             _ => Level::Trace,
         };
+        let is_stdin = |kind: LogSourceKind| kind == LogSourceKind::Stdin;
         let options = Options {
             cache: cache_folder(environment),
+            stdin_logs: config.logs.sources.iter().any(|source| is_stdin(source.kind)),
             command: Some(self.command).filter(|command| !command.is_empty()),
             workers: None,
         };
@@ -123,7 +126,7 @@ async fn serve(
     let summary = Summary::of(&config, options.command.as_deref());
     let grace = config.server.grace;
     let app = Box::pin(App::build(config, options)).await?;
-    let plugins: Vec<_> = app.plugins().iter().map(|plugin| plugin.report()).collect();
+    let plugins = app.plugins();
     let (addresses, admin) = (app.addresses(), app.admin());
     let stop = app.stop();
     if terminal.talk.is_terminal() {
