@@ -20,23 +20,30 @@ pub mod background;
 pub mod checks;
 pub mod front;
 pub mod plugins;
+pub mod records;
 
 use admin::AdminPages;
 use assemble::{build, cache, dialer, engine, fault, faults, outlets, state, version, workers};
 use background::Errors;
 use plugins::{Plugins, Workshop};
 
-use crate::config::{AdminListen, Config, Faults, Warning};
+use crate::config::{AdminListen, Config, Faults, LogSourceKind, Warning};
 use crate::filter::background::{Background, Status};
 use crate::filter::queue::Bound;
 use crate::filter::{Filter, Stance};
 use crate::health::{self, Board, Said, Source};
+use crate::log::capture::Capture;
+use crate::log::source::Intake;
+use crate::log::source::child::{self, Child};
+use crate::log::source::stdin;
+use crate::log::{Clock, Corridor, Task};
 use crate::metrics;
 use crate::outbound::client::{self, Client};
 use crate::outbound::{Dialer, delivery};
 use crate::plugin::services::{Outlets, Reach};
 use crate::plugin;
 use crate::proxy::Version;
+use crate::proxy::access::Records;
 use crate::proxy::upstream::Upstream;
 use crate::server::admin::Admin;
 use crate::server::{Drain, Server};
@@ -67,10 +74,12 @@ pub struct Options {
 }
 
 /// How a host ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The exit status: that of the application if one was started, else 0 or 1.
     pub code: u8,
+    /// What went wrong with the host itself, if anything.
+    pub failure: Option<String>,
 }
 
 /// Ends a host. Cheap to clone.
@@ -150,6 +159,10 @@ pub struct App {
     version: Arc<ArcSwap<Version>>,
     dialer: Arc<Dialer>,
     board: Board,
+    corridor: Corridor,
+    /// What serves the sinks and the sources that are there from the beginning.
+    logging: Vec<Task>,
+    host_records: Intake,
 }
 
 impl App {
@@ -180,6 +193,9 @@ impl App {
         };
         let plugins = Plugins::load(&config, &workshop).await.map_err(faults)?;
         let version = version(&config, &plugins, &metrics, 1)?;
+        let chain = plugins.log_chain(&config.logs.plugins);
+        let (corridor, sinks) = records::corridor(&config, chain)?;
+        let (host_records, host_task) = corridor.records("host");
         let server = front::bind(&config, workers)?;
         let admin = match config.admin.listen.value {
             AdminListen::Off => None,
@@ -204,7 +220,17 @@ impl App {
             reach,
             plugins,
             dialer,
+            corridor,
+            logging: sinks.into_iter().chain([host_task]).collect(),
+            host_records,
         })
+    }
+
+    /// What turns the host's own events into records of its log corridor. To be installed by
+    /// whoever owns the process.
+    pub fn capture(&self) -> Capture {
+        let least = records::severity(self.config.logs.level);
+        Capture::new(self.host_records.clone(), Clock::system(), "tamis", least)
     }
 
     /// Everything that can be known without a socket: loads the plugins and puts them
@@ -248,18 +274,64 @@ impl App {
     /// Serves until it is stopped or the application that it started has ended.
     pub async fn run(self) -> Ended {
         let sources = self.sources();
-        let Self { config, outlets, plugins, drain, server, admin, reach, board, version, dialer, hurry, .. } = self;
-        let config = &config;
-        let scrubbers = plugins.scrubbers(config);
+        let Self {
+            config,
+            options,
+            server,
+            admin,
+            drain,
+            hurry,
+            outlets,
+            reach,
+            plugins,
+            version,
+            dialer,
+            board,
+            corridor,
+            logging,
+            host_records,
+            ..
+        } = self;
+        let mut logs = JoinSet::new();
+        for task in logging {
+            logs.spawn(task);
+        }
+        let access = config.logs.access.then(|| {
+            let (intake, task) = corridor.records("access");
+            logs.spawn(task);
+            let records: Records = Arc::new(move |record| intake.push(record));
+            records
+        });
+        let intakes = plugins.iter().map(|plugin| {
+            let source: crate::filter::Source = format!("plugin:{}", Filter::name(&**plugin)).into();
+            let (intake, task) = corridor.records(Arc::clone(&source));
+            logs.spawn(task);
+            (source, intake)
+        });
+        let intakes = intakes.collect();
+        logs.spawn(records::route(outlets.records.clone(), intakes));
+        let application = match application(&config, &options, &corridor, &mut logs) {
+            Ok(application) => application,
+            Err(error) => {
+                tracing::error!("{error}");
+                drain.now();
+                drop(host_records);
+                outlets.records.close();
+                corridor.drain(LAST_CALL).await;
+                return Ended { code: error.code(), failure: Some(error.to_string()) };
+            }
+        };
+        let control = application.as_ref().map(|application| application.control.clone());
+
+        let scrubbers = plugins.scrubbers(&config);
         let backgrounds = plugins.backgrounds();
         let mut back = JoinSet::new();
         for plugin in &backgrounds {
             back.spawn(background::tick(Arc::clone(plugin)));
         }
-        let stop = drain.clone();
         for (_, delivery) in reach.take_deliveries() {
             let client = Arc::clone(reach.client());
-            let drain = stop.clone();
+            let drain = drain.clone();
             back.spawn(async move { deliver(&delivery, &client, drain).await });
         }
         for (upstream, config) in version.load().upstreams.iter().zip(&config.upstreams) {
@@ -276,38 +348,58 @@ impl App {
         }
         let (delay, grace) = (config.server.drain_delay, config.server.grace);
         back.spawn(wind_down(drain.clone(), delay, grace));
-        back.spawn(rounds(board.clone(), sources, backgrounds.clone(), Arc::clone(&hurry)));
+        back.spawn(rounds(board.clone(), sources, backgrounds.clone(), hurry));
+        back.spawn(pass_signals(control.clone(), corridor.clone()));
         let errors = Errors::new(
             outlets.errors.clone(),
             Arc::clone(&scrubbers),
             &backgrounds,
             &outlets.metrics,
         );
-        let errors = tokio::spawn(errors.run());
-        let pages = AdminPages {
-            metrics: Arc::clone(&outlets.metrics),
-            board,
-            plugins: plugins.iter().map(Arc::clone).collect(),
-            scrubbers,
-            errors: config.admin.errors.as_ref().map(|given| given.value.to_string()),
-            token: config.admin.token.clone(),
-        };
-        let admin = admin.map(|admin| tokio::spawn(admin.run(Arc::new(pages))));
-        let access = config.logs.access.then(|| outlets.records.clone());
-        let served = {
-            let outlets = outlets.clone();
-            let make = move |worker| {
-                front::Front::start(worker, &version, &dialer, &outlets, access.clone())
+        let mut sending = JoinSet::new();
+        sending.spawn(errors.run());
+        if let Some(admin) = admin {
+            let pages = AdminPages {
+                metrics: Arc::clone(&outlets.metrics),
+                board,
+                plugins: plugins.iter().map(Arc::clone).collect(),
+                scrubbers,
+                errors: config.admin.errors.as_ref().map(|given| given.value.to_string()),
+                token: config.admin.token.clone(),
             };
-            server.run(make, drain.clone()).await
+            back.spawn(admin.run(Arc::new(pages)));
+        }
+
+        let make = {
+            let outlets = outlets.clone();
+            move |worker| front::Front::start(worker, &version, &dialer, &outlets, access.clone())
         };
-        if let Err(error) = served { tracing::error!("the server ended: {error}"); }
+        let mut ended = Ended { code: 0, failure: None };
+        let serving = server.run(make, drain.clone());
+        let served = match application {
+            None => serving.await,
+            Some(application) => {
+                let followed = follow(application, drain.clone(), grace);
+                let (served, code) = tokio::join!(serving, followed);
+                ended.code = code;
+                served
+            }
+        };
+        if let Err(error) = served {
+            ended = Ended { code: 1, failure: Some(error.to_string()) };
+        }
+        // From here on nothing new comes in; what is under way is finished in order.
         outlets.errors.close();
-        let _ = tokio::time::timeout(LAST_CALL, errors).await;
-        back.abort_all();
-        if let Some(admin) = admin { admin.abort(); }
+        outlets.records.close();
+        drop(host_records);
+        let flushed = corridor.drain(LAST_CALL).await;
+        if !flushed.holds() {
+            ended.failure.get_or_insert("records are missing in the account of the logs".into());
+        }
+        let _ = tokio::time::timeout(LAST_CALL, sending.join_all()).await;
         plugins.shut_down(FAREWELL).await;
-        Ended { code: 0 }
+        back.shutdown().await;
+        ended
     }
 
     /// What the host itself can say about how it is.
@@ -342,6 +434,96 @@ impl App {
             }));
         }
         sources
+    }
+}
+
+/// The application that was started, and what it takes to follow it.
+struct Application {
+    child: Child,
+    control: child::Control,
+    intake: crate::log::source::LineIntake,
+}
+
+/// Starts the application, if there is one to start, and opens the sources of lines.
+fn application(
+    config: &Config,
+    options: &Options,
+    corridor: &Corridor,
+    logs: &mut JoinSet<()>,
+) -> Result<Option<Application>, child::Error> {
+    if options.stdin_logs {
+        let settings = records::lines(config, LogSourceKind::Stdin, true);
+        let (intake, task) = corridor.lines("stdin", settings);
+        logs.spawn(task);
+        logs.spawn(async move {
+            if let Err(error) = stdin::read(std::io::stdin(), intake, Clock::system()).await {
+                tracing::error!("standard input cannot be read any more: {error}");
+            }
+        });
+    }
+    let Some((program, arguments)) =
+        options.command.as_deref().and_then(<[OsString]>::split_first)
+    else {
+        return Ok(None);
+    };
+    // Signals are passed on by the host, in its own order: what is under way is finished
+    // before the application is told to end.
+    let settings = child::Settings { forward: false, ..child::Settings::default() };
+    let child = Child::start(program, arguments, settings)?;
+    let settings = records::lines(config, LogSourceKind::App, false);
+    let (intake, task) = corridor.lines("child", settings);
+    logs.spawn(task);
+    Ok(Some(Application { control: child.control(), child, intake }))
+}
+
+/// Reads the application's output until it ends. The host ends with it; when the host is to
+/// end first, the application is told once everything under way is finished. Answers its
+/// status.
+async fn follow(application: Application, drain: Drain, grace: Duration) -> u8 {
+    let Application { child, control, intake } = application;
+    let mut running = std::pin::pin!(child.run(intake, Clock::system()));
+    let told = async {
+        drain.finished(grace).await;
+        control.stop().await;
+        std::future::pending::<()>().await;
+    };
+    let exit = tokio::select! {
+        exit = &mut running => exit,
+        () = told => unreachable!("it waits for ever once the application was told"),
+    };
+    // Nobody is left who could answer.
+    drain.start(Duration::from_secs(1));
+    exit.code
+}
+
+/// Passes on the signals that mean something to applications. SIGHUP also has files opened
+/// again.
+async fn pass_signals(control: Option<child::Control>, corridor: Corridor) {
+    use rustix::process::Signal;
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen = |kind| signal(kind).ok();
+    let (Some(mut hangup), Some(mut quit), Some(mut one), Some(mut two)) = (
+        listen(SignalKind::hangup()),
+        listen(SignalKind::quit()),
+        listen(SignalKind::user_defined1()),
+        listen(SignalKind::user_defined2()),
+    ) else {
+        tracing::warn!("signals for the application cannot be heard, and are not passed on");
+        return;
+    };
+    loop {
+        let heard = tokio::select! {
+            _ = hangup.recv() => {
+                corridor.reopen();
+                Signal::HUP
+            }
+            _ = quit.recv() => Signal::QUIT,
+            _ = one.recv() => Signal::USR1,
+            _ = two.recv() => Signal::USR2,
+        };
+        if let Some(control) = &control {
+            control.signal(heard).await;
+        }
     }
 }
 

@@ -291,6 +291,7 @@ impl Server {
         for worker in ended {
             let _ = worker.await;
         }
+        drain.done();
         Ok(())
     }
 }

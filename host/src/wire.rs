@@ -10,12 +10,14 @@ pub mod body;
 pub mod chunked;
 pub mod deadline;
 pub mod head;
+pub mod refusal;
 pub mod stream;
 
 pub use authority::Authority;
 pub use body::{Body, BodyError, Tunnel, TunnelEnd};
 pub use deadline::Deadline;
-pub use head::{Framing, Head, HeadLimits, Refusal};
+pub use head::{Framing, Head, HeadLimits};
+pub use refusal::Refusal;
 pub use stream::Stream;
 
 /// In the extensions of an answer: close without sending it, because that is what was decided.

@@ -14,13 +14,17 @@ use tamis_host::filter::{
     RequestHead, RequestWalk, ResponseHead, ResponseWalk, Source, Summary, TraceContext,
 };
 use tamis_host::metrics;
+use tamis_host::outbound::client::{self, Client};
+use tamis_host::outbound::delivery::{self, Delivery};
+use tamis_host::outbound::{Dialer, Dialing};
 use tamis_host::plugin::cache::Cache;
 use tamis_host::plugin::engine::{Capacity, Engine};
 use tamis_host::plugin::grant::{Capability, Grants};
 use tamis_host::plugin::load::{self, Compiled, LoadError, Order, Origin};
 use tamis_host::plugin::sandbox::Budget;
-use tamis_host::plugin::services::{Clock, Outlets, Random, Services};
+use tamis_host::plugin::services::{Clock, Outlets, PluginReach, Random, Services};
 use tamis_host::plugin::{Isolation, Plugin};
+use tamis_host::state::{self, State};
 
 /// An engine with what plugins hand over to.
 pub struct Room {
@@ -111,6 +115,23 @@ impl Room {
         }
     }
 
+    /// State in memory, and nobody to send to or to probe.
+    fn reach(&self, plugin: &Name) -> PluginReach {
+        let dialer = Arc::new(Dialer::new(Dialing::default()).expect("it needs nothing"));
+        let client = Arc::new(Client::new(Arc::clone(&dialer), client::Settings::default()));
+        let state = State::in_memory(state::Limits::default());
+        let (settings, wall) = (delivery::Settings::default(), Arc::new(std::time::SystemTime::now));
+        PluginReach {
+            dialer,
+            client,
+            local: state.local(plugin),
+            shared: state.shared(plugin),
+            origins: Vec::new(),
+            targets: Vec::new(),
+            delivery: Arc::new(Delivery::new(plugin, settings, &self.metrics, wall)),
+        }
+    }
+
     /// The messages that were written since this was last asked.
     pub fn written(&self) -> Vec<String> {
         std::iter::from_fn(|| self.records.try_pop()).map(|(_, record)| record.message).collect()
@@ -197,9 +218,11 @@ impl Make<'_> {
     pub async fn load(self) -> Result<Arc<Plugin>, LoadError> {
         let Self { room, compiled, name, config, grants, budget, isolation } = self;
         let limits = metrics::Limits::default();
-        let services = Services::new(&name, &room.outlets, limits, Random::System);
+        let reach = room.reach(&name);
+        let services = Services::new(&name, &room.outlets, limits, Random::System, reach);
         let services = Arc::new(services);
-        let order = Order { name, grants, budget, services, config, testing: false };
+        let paths = Vec::new();
+        let order = Order { name, grants, budget, services, config, paths, testing: false };
         let loaded = load::load(&room.engine, &compiled, order).await?;
         Ok(Plugin::serve(loaded, &compiled, isolation, 1, &room.metrics).await)
     }

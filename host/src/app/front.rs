@@ -12,8 +12,8 @@ use http::{Request, Response};
 use super::assemble::{fault, head_limits};
 use crate::config::{Config, Faults, Scheme};
 use crate::outbound::Dialer;
-use crate::plugin::services::{Inbox, Outlets};
-use crate::proxy::access::After;
+use crate::plugin::services::Outlets;
+use crate::proxy::access::{After, Records};
 use crate::proxy::{self, Proxy, Version};
 use crate::server::{Acceptor, ConnectionInfo, Listen, Server, Service, Settings, Timeouts};
 use crate::wire::{Body, Refusal};
@@ -100,7 +100,7 @@ impl Front {
         version: &Arc<ArcSwap<Version>>,
         dialer: &Arc<Dialer>,
         outlets: &Outlets,
-        access: Option<Inbox>,
+        access: Option<Records>,
     ) -> Self {
         let after = After::new(access, &outlets.metrics);
         let running = after.clone();

@@ -19,8 +19,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use tokio::sync::Notify;
 
 use crate::filter::exchange::{Exchange, Moment, Outcome, Summary};
-use crate::filter::queue::Queue;
-use crate::filter::{Chain, Record, Severity, Source, Value};
+use crate::filter::{Chain, Record, Severity, Value};
 use crate::metrics::{self, Counter, Gauge};
 use crate::wire::{Body, BodyError, TunnelEnd};
 
@@ -213,6 +212,9 @@ fn broken(error: &BodyError) -> (Outcome, &'static str) {
     }
 }
 
+/// Takes access records, without waiting; answers whether there was room.
+pub type Records = Arc<dyn Fn(Record) -> bool + Send + Sync>;
+
 /// An exchange that is over.
 struct Ended {
     exchange: Arc<Exchange>,
@@ -230,16 +232,15 @@ struct AfterInner {
     /// Notified when nothing is left to do.
     idle: Notify,
     busy: Cell<bool>,
-    records: Option<Queue<(Source, Record)>>,
-    source: Source,
+    records: Option<Records>,
     host: Arc<metrics::Host>,
     active: Gauge,
     outcomes: [(Outcome, Counter); 6],
 }
 
 impl After {
-    /// With the queue for access records, if there is to be any.
-    pub fn new(records: Option<Queue<(Source, Record)>>, host: &Arc<metrics::Host>) -> Self {
+    /// With what takes access records, if there are to be any.
+    pub fn new(records: Option<Records>, host: &Arc<metrics::Host>) -> Self {
         let outcome = |outcome: Outcome| {
             (outcome, host.exchanges.ended.with([outcome.as_str()]).split())
         };
@@ -249,7 +250,6 @@ impl After {
             idle: Notify::new(),
             busy: Cell::new(false),
             records,
-            source: "access".into(),
             host: Arc::clone(host),
             active: host.exchanges.active.with([]).split(),
             outcomes: [
@@ -311,9 +311,8 @@ impl After {
             counter.increment();
         }
         if let Some(records) = &self.0.records {
-            let record = record(&exchange, &summary);
-            // Full: dropped, and counted by the queue.
-            records.push_or_drop(512, (Source::clone(&self.0.source), record));
+            // What finds no room is dropped, and counted by whoever had none.
+            records(record(&exchange, &summary));
         }
     }
 }

@@ -468,6 +468,17 @@ mod tests {
         far
     }
 
+    /// Lets the other tasks run until something is so.
+    async fn until(is_so: impl Fn() -> bool) {
+        for _ in 0..1_000_000 {
+            if is_so() {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it never came to that");
+    }
+
     async fn here<F: Future>(test: F) -> F::Output {
         LocalSet::new().run_until(test).await
     }
@@ -567,9 +578,7 @@ mod tests {
                 // What comes later breaks the body off.
                 let mut client = connect(&worker, 1 << 16);
                 client.write_all(start.as_bytes()).await.expect("open");
-                while worker.service.asked.borrow().is_empty() {
-                    tokio::task::yield_now().await;
-                }
+                until(|| !worker.service.asked.borrow().is_empty()).await;
                 client.write_all(format!("{body}GET /bad").as_bytes()).await.expect("open");
                 let all = read_all(&mut client).await;
                 assert!(all.starts_with("HTTP/1.1 400 "), "{body:?}: {all}");
@@ -796,13 +805,9 @@ mod tests {
             let worker = worker(Settings::default());
             let mut client = connect(&worker, 1 << 16);
             client.write_all(b"GET /hang HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("open");
-            while worker.service.asked.borrow().is_empty() {
-                tokio::task::yield_now().await;
-            }
+            until(|| !worker.service.asked.borrow().is_empty()).await;
             drop(client);
-            while worker.service.dropped.get() == 0 {
-                tokio::task::yield_now().await;
-            }
+            until(|| worker.service.dropped.get() > 0).await;
         })
         .await;
     }
@@ -916,18 +921,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_http2_stream_that_is_reset_at_once_reaches_nobody() {
+        here(async {
+            let worker = worker(Settings::default());
+            let mut client = connect(&worker, 1 << 20);
+            let mut bytes = http2::PREFACE.to_vec();
+            bytes.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
+            // GET http://a/ by index, then a reset, for the streams 1 to 29; the last one stays.
+            for stream in (1..=31u8).step_by(2) {
+                bytes.extend([0, 0, 6, 1, 5, 0, 0, 0, stream, 0x82, 0x86, 0x84, 0x41, 1, b'a']);
+                if stream < 31 {
+                    bytes.extend([0, 0, 4, 3, 0, 0, 0, 0, stream, 0, 0, 0, 8]);
+                }
+            }
+            client.write_all(&bytes).await.expect("open");
+            until(|| !worker.service.asked.borrow().is_empty()).await;
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(*worker.service.asked.borrow(), ["GET /"]);
+        })
+        .await;
+    }
+
+    #[tokio::test]
     async fn an_http2_stream_that_is_reset_takes_its_request_with_it() {
         here(async {
             let worker = worker(Settings::default());
             let (mut sender, _connection) = http2(connect(&worker, 1 << 20), 1 << 16).await;
             let request = tokio::task::spawn_local(sender.send_request(http2_get("/hang")));
-            while worker.service.asked.borrow().is_empty() {
-                tokio::task::yield_now().await;
-            }
+            until(|| !worker.service.asked.borrow().is_empty()).await;
             request.abort();
-            while worker.service.dropped.get() == 0 {
-                tokio::task::yield_now().await;
-            }
+            until(|| worker.service.dropped.get() > 0).await;
             sender.send_request(http2_get("/unread")).await.expect("the connection lives");
         })
         .await;
@@ -940,9 +965,7 @@ mod tests {
             let mut client = connect(&worker, 1 << 16);
             let ask = b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nframe";
             client.write_all(ask).await.expect("open");
-            while worker.service.far.borrow().is_none() {
-                tokio::task::yield_now().await;
-            }
+            until(|| worker.service.far.borrow().is_some()).await;
             let mut upstream = worker.service.far.take().expect("just seen");
             let mut frame = [0; 5];
             upstream.read_exact(&mut frame).await.expect("what came early arrives");
@@ -1009,9 +1032,7 @@ mod tests {
             let mut busy = connect(&worker, 1 << 16);
             busy.write_all(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("open");
             let start = Instant::now();
-            while worker.service.asked.borrow().len() < 3 {
-                tokio::task::yield_now().await;
-            }
+            until(|| worker.service.asked.borrow().len() >= 3).await;
             worker.enter(Phase::Draining(start + Duration::from_secs(1000)));
             assert_eq!(read_all(&mut silent).await, "");
             assert!(start.elapsed().is_zero(), "who said nothing is not waited for");

@@ -69,6 +69,23 @@ impl Drain {
         debug_assert!(announced.is_ok());
     }
 
+    /// Waits until a drain was started and everything that was under way then is finished, at
+    /// the latest until `longest` after its start.
+    ///
+    /// Whoever serves says that it is finished by [`Drain::done`]. Cancel safe.
+    pub async fn finished(&self, longest: Duration) {
+        self.started().await;
+        let mut phase = self.phase.subscribe();
+        let over = phase.wait_for(|phase| *phase == Phase::Over);
+        // Too late is as good as done.
+        let _ = tokio::time::timeout(longest, over).await;
+    }
+
+    /// Everything that was under way is finished.
+    pub(super) fn done(&self) {
+        self.forward(Phase::Over);
+    }
+
     /// Waits until the phase is not `Serving` or `Announcing` any more.
     ///
     /// Cancel safe.

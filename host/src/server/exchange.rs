@@ -37,6 +37,11 @@ impl<S: Service> Exchanges<S> {
     ) -> Result<Response<Served>, Aborted> {
         let Self { worker, state, connection, http2 } = &*self;
         let exchange = Exchange::begin(state, *http2);
+        if *http2 {
+            // The library looks for a reset only when a request has to wait. A stream that was reset
+            // together with its head is dropped here, before it costs anything.
+            tokio::task::yield_now().await;
+        }
         let request =
             request.map(|incoming| upload::body(incoming, state, &worker.settings.timeouts));
         let response = worker.service.serve(request, connection).await;

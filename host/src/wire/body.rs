@@ -66,16 +66,16 @@ pub struct TunnelEnd {
 /// Why a body broke off.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    /// The client sent nothing for so long. [408]
+    /// The client sent nothing for so long. (408)
     #[error("no byte of the request body came for {0:?}")]
     Idle(Duration),
-    /// The client sends slower than it must. [408]
+    /// The client sends slower than it must. (408)
     #[error("the request body comes slower than {0} bytes a second")]
     TooSlow(u64),
-    /// The body is longer than it may be. [413 for a request, 502 for an answer]
+    /// The body is longer than it may be. (413 for a request, 502 for an answer)
     #[error("the body is longer than {0} bytes")]
     TooLarge(u64),
-    /// The framing of the request body is broken. [400]
+    /// The framing of the request body is broken. (400)
     #[error("the request body is malformed")]
     Malformed(#[source] Refusal),
     /// The client went away before its request was complete.

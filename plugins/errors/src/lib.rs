@@ -25,7 +25,6 @@ mod records;
 mod reports;
 mod secrets;
 mod settings;
-mod span;
 mod throttle;
 mod trace;
 
@@ -58,8 +57,7 @@ metrics! {
     }
 }
 
-/// The plugin. Public so that it is in use where no component is built.
-pub struct Errors {
+struct Errors {
     settings: Settings,
     counts: Counts,
     /// Of exchanges, and of records, in a worker.
@@ -230,8 +228,9 @@ fn exchange_event(summary: &Summary, failure: Failure<'_>, personal: bool) -> Er
     if personal && let Some(address) = exchange.fact("client.address") {
         event.set_attribute("client.address", address);
     }
-    let upstream = event.attribute("upstream.name").map(ToString::to_string).unwrap_or_default();
-    event.fingerprint = vec![failure.name.to_owned(), summary.route.clone(), upstream];
+    let upstream = event.attribute("upstream.name").map(ToString::to_string);
+    event.fingerprint = vec![failure.name.to_owned(), summary.route.clone()];
+    event.fingerprint.extend(upstream);
     event.exceptions = vec![Exception {
         name: failure.name.to_owned(),
         message: failure.message,

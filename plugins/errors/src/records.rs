@@ -196,7 +196,9 @@ fn event(record: Record, found: Option<Found>) -> ErrorEvent {
     event.trace = record.trace;
     let mut attributes = record.attributes;
     if let Some(logger) = logger(&attributes) {
-        attributes.retain(|attribute| !LOGGERS.contains(&&*attribute.0));
+        attributes.retain(|attribute| {
+            !LOGGERS.contains(&&*attribute.0) || attribute.1.as_text() != Some(&*logger)
+        });
         attributes.insert(0, ("log.logger".to_owned(), logger.into()));
     }
     let mut message = record.message;
@@ -267,8 +269,15 @@ pub(crate) fn title(exception: &Exception) -> String {
 fn logger(attributes: &[Attribute]) -> Option<String> {
     LOGGERS.iter().find_map(|name| {
         let found = attributes.iter().find(|attribute| attribute.0 == *name)?;
-        found.1.as_text().filter(|text| !text.is_empty()).map(str::to_owned)
+        found.1.as_text().filter(|text| is_logger_name(text)).map(str::to_owned)
     })
+}
+
+/// A dotted or slashed name; others use the same attributes for names of people.
+fn is_logger_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 128
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-' | '/' | '$'))
 }
 
 /// Process and thread, as far as the record states them.
@@ -480,5 +489,9 @@ mod tests {
             let event = take(&mut Records::default(), error).expect("it is one");
             assert_eq!(event.attribute("log.logger").and_then(Value::as_text), Some("shop.orders"));
         }
+        let error = record(Some(Severity::Error), "failed", &[("name", "Ada Lovelace".into())]);
+        let event = take(&mut Records::default(), error).expect("it is one");
+        assert_eq!(event.attribute("log.logger"), None);
+        assert_eq!(event.attribute("name").and_then(Value::as_text), Some("Ada Lovelace"));
     }
 }

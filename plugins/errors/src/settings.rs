@@ -7,11 +7,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tamis_sdk::Severity;
+use tamis_sdk::{Severity, Span};
 
 use crate::dsn::Dsn;
 use crate::place::InApp;
-use crate::span::Span;
 
 pub(crate) use rules::Ignore;
 pub(crate) use values::{Count, Label, Level, Rate, StatusRange};

@@ -12,7 +12,6 @@ mod monitor;
 mod others;
 mod report;
 mod settings;
-mod span;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -37,8 +36,7 @@ const READY_PAGE: &str = "page/ready";
 const MONITORS: &str = "monitors";
 const OTHERS: &str = "others";
 
-/// The plugin. Public so that it is in use where no component is built.
-pub struct Health {
+struct Health {
     settings: Settings,
     stale_after: Duration,
     /// Made by the first background hook.

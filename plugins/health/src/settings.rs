@@ -5,9 +5,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tamis_sdk::{ConfigError, Status};
-
-use crate::span::Span;
+use tamis_sdk::{ConfigError, Span, Status};
 
 /// The configuration of the plugin.
 #[derive(Clone, Debug, Deserialize)]

@@ -11,8 +11,8 @@ use crate::bytes::{self, TOKEN};
 pub(crate) enum Ending {
     /// At the closing quote of its level, or of a level outside.
     Quoted(Quoted),
-    /// At a blank, a quote or a sign that separates. Counts the brackets that are open.
-    Bare(u8),
+    /// At a blank, a quote or a sign that separates.
+    Bare(Bare),
     /// At `&` or the end of the address.
     Pair,
     /// At what follows a number or a word of JSON.
@@ -63,6 +63,15 @@ impl Quote {
     }
 }
 
+/// Progress in a value without quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bare {
+    /// In the query of an address in a text, where `,` and `;` are a part of it.
+    query: bool,
+    /// Brackets that are open.
+    open: u8,
+}
+
 /// Progress in a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quoted {
@@ -99,6 +108,15 @@ impl Ending {
         Ending::Quoted(Quoted { quote, line, backslashes: 0 })
     }
 
+    pub(crate) fn bare() -> Ending {
+        Ending::Bare(Bare { query: false, open: 0 })
+    }
+
+    /// In the query of an address that stands in a text.
+    pub(crate) fn in_query() -> Ending {
+        Ending::Bare(Bare { query: true, open: 0 })
+    }
+
     /// The opening bracket belongs to the value.
     pub(crate) fn container(level: u8, line: bool) -> Ending {
         let quote = Quote { sign: b'"', level };
@@ -110,7 +128,7 @@ impl Ending {
         let progress = match self {
             Ending::Quoted(quoted) => quoted.advance(bytes, last),
             Ending::Container(container) => container.advance(bytes, last),
-            Ending::Bare(open) => bare(open, bytes, last),
+            Ending::Bare(bare) => bare.advance(bytes, last),
             Ending::Pair => until(bytes, |b| {
                 matches!(b, b'&' | b'#' | b' ' | b'\n' | b'\r' | b'"' | b'<' | b'>')
             }),
@@ -199,36 +217,40 @@ fn until(bytes: &[u8], ends: impl Fn(u8) -> bool) -> Progress {
     }
 }
 
-/// A value without quotes. What closes a quote or a bracket that the value did not open ends it,
-/// but only if nothing else follows.
-fn bare(open: &mut u8, bytes: &[u8], last: bool) -> Progress {
-    let mut index = 0;
-    while index < bytes.len() {
-        let next = bytes.get(index + 1).copied();
-        let unknown = next.is_none() && !last;
-        match bytes[index] {
-            b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'&' | b',' | b';' | b'<' | b'>' | b'|' => {
-                return ended(index);
-            }
-            b'\\' => match next {
-                Some(b'"' | b'\'' | b'n' | b'r' | b't') => return ended(index),
-                None if unknown => return Progress { taken: index, ended: false },
-                _ => index += 1,
-            },
-            b'(' | b'[' | b'{' => *open = open.saturating_add(1),
-            b')' | b']' | b'}' if *open > 0 => *open -= 1,
-            b')' | b']' | b'}' | b'\'' | b'`' => match next {
-                None if unknown => return Progress { taken: index, ended: false },
-                None => return ended(index),
-                Some(next) if is_end(next) => return ended(index),
+impl Bare {
+    /// What closes a quote or a bracket that the value did not open ends it, but only if nothing
+    /// else follows.
+    fn advance(&mut self, bytes: &[u8], last: bool) -> Progress {
+        let mut index = 0;
+        while index < bytes.len() {
+            let next = bytes.get(index + 1).copied();
+            let unknown = next.is_none() && !last;
+            match bytes[index] {
+                b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'&' | b'<' | b'>' | b'|' => {
+                    return ended(index);
+                }
+                b',' | b';' if !self.query => return ended(index),
+                b'#' if self.query => return ended(index),
+                b'\\' => match next {
+                    Some(b'"' | b'\'' | b'n' | b'r' | b't') => return ended(index),
+                    None if unknown => return Progress { taken: index, ended: false },
+                    _ => index += 1,
+                },
+                b'(' | b'[' | b'{' => self.open = self.open.saturating_add(1),
+                b')' | b']' | b'}' if self.open > 0 => self.open -= 1,
+                b')' | b']' | b'}' | b'\'' | b'`' => match next {
+                    None if unknown => return Progress { taken: index, ended: false },
+                    None => return ended(index),
+                    Some(next) if is_end(next) => return ended(index),
+                    _ => {}
+                },
                 _ => {}
-            },
-            _ => {}
+            }
+            index += 1;
         }
-        index += 1;
+        // Two backslashes may reach over the end of what is there.
+        Progress { taken: index.min(bytes.len()), ended: false }
     }
-    // Two backslashes may reach over the end of what is there.
-    Progress { taken: index.min(bytes.len()), ended: false }
 }
 
 fn is_end(byte: u8) -> bool {
@@ -326,14 +348,14 @@ mod tests {
 
     #[test]
     fn bare_values_end_at_signs() {
-        assert_eq!(value(Ending::Bare(0), "hunter2 x"), "hunter2");
-        assert_eq!(value(Ending::Bare(0), "hunter2)"), "hunter2");
-        assert_eq!(value(Ending::Bare(0), "hunt)er2) x"), "hunt)er2");
-        assert_eq!(value(Ending::Bare(0), r"hunter2\nx"), "hunter2");
-        assert_eq!(value(Ending::Bare(0), r#"hu\\nter2\" x"#), r"hu\\nter2");
-        assert_eq!(value(Ending::Bare(0), "it's'"), "it's");
-        assert_eq!(value(Ending::Bare(0), "[redacted] x"), "[redacted]");
-        assert_eq!(value(Ending::Bare(0), "${X}}"), "${X}");
+        assert_eq!(value(Ending::bare(), "hunter2 x"), "hunter2");
+        assert_eq!(value(Ending::bare(), "hunter2)"), "hunter2");
+        assert_eq!(value(Ending::bare(), "hunt)er2) x"), "hunt)er2");
+        assert_eq!(value(Ending::bare(), r"hunter2\nx"), "hunter2");
+        assert_eq!(value(Ending::bare(), r#"hu\\nter2\" x"#), r"hu\\nter2");
+        assert_eq!(value(Ending::bare(), "it's'"), "it's");
+        assert_eq!(value(Ending::bare(), "[redacted] x"), "[redacted]");
+        assert_eq!(value(Ending::bare(), "${X}}"), "${X}");
     }
 
     #[test]
@@ -350,6 +372,7 @@ mod tests {
 
     #[test]
     fn the_others() {
+        assert_eq!(value(Ending::in_query(), "a,b)](x"), "a,b");
         assert_eq!(value(Ending::Pair, "a,b;c+d&e"), "a,b;c+d");
         assert_eq!(value(Ending::Scalar, "-12.5e3}"), "-12.5e3");
         assert_eq!(value(Ending::Cookie(None), "abc; b=c"), "abc");

@@ -257,10 +257,16 @@ impl Engine {
             && (1..=action::TOKEN_HEX).all(|distance| text.at(sign + distance).is_ascii_hexdigit())
     }
 
-    /// Whether a name is nothing but a marker (`[iban]: …`).
+    /// Whether a name ends with a marker (`[iban]: …`), or is an encoded one.
     pub(crate) fn is_own_marker(&self, name: &[u8]) -> bool {
-        matches!(name.first(), Some(b'[' | b'%'))
-            && RULES.iter().any(|rule| placeholder::is_marker(name, rule.marker.as_bytes()))
+        let ends = |marker: &[u8]| name.ends_with(marker);
+        match (name.first(), name.last()) {
+            (_, Some(b']')) => RULES.iter().any(|rule| ends(rule.marker.as_bytes())),
+            (Some(b'%'), _) => {
+                RULES.iter().any(|rule| placeholder::is_marker(name, rule.marker.as_bytes()))
+            }
+            _ => false,
+        }
     }
 
     /// Whether a marker of this engine ends right before `start`: what follows was part of no hit

@@ -18,6 +18,7 @@ use crate::names::Family;
 use crate::pair::{self, Name, Value};
 use crate::pem::{self, Part, Pem};
 use crate::place::Kind;
+use crate::plausible;
 use crate::rule::{self, RuleId};
 use crate::scan::{BLOCK, classify_at};
 use crate::span::{NEAR, Role, Span, resolve};
@@ -667,13 +668,9 @@ impl Finder<'_> {
         let end = value.start + progress.taken;
         let seen = text.slice(value.start, end);
         let passes = (progress.ended && self.engine.is_placeholder(name, seen)) || seen.is_empty();
-        let free = name.quote.is_none() && value.quote.is_none() && !name.in_query;
-        let scheme = name.family == Family::Authorization
-            && text.before(value.start, 1) == b' '
-            && rule != rule::PASSWORD;
-        let implausible = free
-            && !scheme
-            && !pair::is_plausible(text, name, sign, value.start, end.min(value.start + NEAR));
+        let judged = value.start..end.min(value.start + NEAR);
+        let implausible =
+            !plausible::may_be_secret(text, self.engine.names(), name, &value, sign, judged);
         if text.is_open() {
             self.hold(self.earliest_of_pair(name, sign));
             return;

@@ -19,6 +19,7 @@ mod pair;
 mod pem;
 mod place;
 mod placeholder;
+mod plausible;
 mod rule;
 mod rules;
 mod settings;

@@ -46,7 +46,6 @@ const AT_THE_END: &[(&str, Family)] = &[
     ("apikey", STRONG),
     ("apikeys", STRONG),
     ("access_key", STRONG),
-    ("accesskey", STRONG),
     ("access_keys", STRONG),
     ("account_key", STRONG),
     ("secret_key", STRONG),
@@ -145,7 +144,6 @@ const GLUED: &[&str] = &[
     "token",
     "secret",
     "apikey",
-    "accesskey",
     "secretkey",
     "privatekey",
     "sessionid",
@@ -255,6 +253,10 @@ impl Names {
     /// What `name` says about its value.
     pub(crate) fn find(&self, name: &[u8]) -> Option<Family> {
         let name = &name[name.len().saturating_sub(NAME_MAX)..];
+        // A class or a module, not a field.
+        if name.windows(2).any(|two| two == b"::") {
+            return None;
+        }
         if EXACT.iter().any(|exact| exact.as_bytes() == name) {
             return Some(Family::Signature);
         }
@@ -569,6 +571,8 @@ mod tests {
             "mapping",
             "spinning",
             "company",
+            "accesskey",
+            "TAP::Session",
             "pin_code_area",
             "shipping",
             "kingpin_x",

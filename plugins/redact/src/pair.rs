@@ -89,7 +89,7 @@ fn skip_to_name(text: &Text<'_>, sign: usize) -> Option<usize> {
         }
         end -= 1;
     }
-    if matches!(text.before(end, 1), b'"' | b'\'' | b'`') {
+    if matches!(text.before(end, 1), b'"' | b'\'') {
         end -= 1;
         for _ in 0..7 {
             if text.before(end, 1) != b'\\' {
@@ -142,7 +142,7 @@ fn read_name(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<
         end -= 1;
     }
     let sign_byte = text.before(end, 1);
-    if matches!(sign_byte, b'"' | b'\'' | b'`') {
+    if matches!(sign_byte, b'"' | b'\'') {
         let mut backslashes = 0;
         while backslashes < 8 && text.before(end - 1, backslashes + 1) == b'\\' {
             backslashes += 1;
@@ -217,7 +217,8 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
         start += 1;
     }
     if name.in_query {
-        return Some(Value { start, ending: Ending::Pair, wrap: None, quote: None });
+        let ending = if kind == Kind::Form { Ending::Pair } else { Ending::in_query() };
+        return Some(Value { start, ending, wrap: None, quote: None });
     }
     let begin = start;
     // `password= user=x`: a sign without a blank before it has none before its value.
@@ -290,7 +291,7 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
             let empty = is_separator(first)
                 || first == b' '
                 || (start > begin && is_next_pair(text, start));
-            (!empty).then_some(Value { start, ending: Ending::Bare(0), wrap: None, quote: None })
+            (!empty).then_some(Value { start, ending: Ending::bare(), wrap: None, quote: None })
         }
     }
 }
@@ -313,154 +314,6 @@ fn is_next_pair(text: &Text<'_>, start: usize) -> bool {
         at += 1;
     }
     at > start && text.at(at) == b'=' && text.at(at + 1) != b'='
-}
-
-/// Words that stand behind a name in prose and in states, never as a secret.
-const STATES: &[&str] = &[
-    "true",
-    "false",
-    "null",
-    "none",
-    "nil",
-    "undefined",
-    "yes",
-    "no",
-    "on",
-    "off",
-    "ok",
-    "error",
-    "failed",
-    "failure",
-    "invalid",
-    "incorrect",
-    "wrong",
-    "missing",
-    "required",
-    "expired",
-    "expires",
-    "empty",
-    "unknown",
-    "not",
-    "is",
-    "was",
-    "are",
-    "has",
-    "have",
-    "been",
-    "must",
-    "should",
-    "cannot",
-    "can",
-    "the",
-    "a",
-    "an",
-    "and",
-    "or",
-    "for",
-    "to",
-    "of",
-    "in",
-    "with",
-    "from",
-    "at",
-    "by",
-    "reset",
-    "changed",
-    "updated",
-    "created",
-    "deleted",
-    "revoked",
-    "rejected",
-    "accepted",
-    "denied",
-    "mismatch",
-    "match",
-    "matched",
-    "matches",
-    "valid",
-    "success",
-    "successful",
-    "successfully",
-    "disabled",
-    "enabled",
-    "set",
-    "unset",
-    "too",
-    "does",
-    "did",
-    "do",
-    "started",
-    "ended",
-    "closed",
-    "opened",
-    "active",
-    "inactive",
-    "refresh",
-    "refreshed",
-    "string",
-    "bearer",
-    "basic",
-    "user",
-    "please",
-    "use",
-    "verified",
-    "ready",
-    "available",
-    "unavailable",
-    "loaded",
-    "stored",
-];
-
-/// Whether a value without quotes behind a name in free text may be a secret. `value` is its
-/// beginning, `followed` what stands behind it.
-pub(crate) fn is_plausible(
-    text: &Text<'_>,
-    name: &Name,
-    sign: usize,
-    start: usize,
-    end: usize,
-) -> bool {
-    let value = text.slice(start, end);
-    let written = text.slice(name.start, name.end);
-    let letters = value
-        .iter()
-        .all(|b| b.is_ascii_alphabetic() || matches!(b, b'.' | b':' | b'!' | b'?' | b'-'));
-    let stem = value.iter().rposition(|b| b.is_ascii_alphanumeric()).map_or(0, |last| last + 1);
-    let state = STATES.iter().any(|word| value[..stem].eq_ignore_ascii_case(word.as_bytes()));
-    if state || stem == 0 {
-        return false;
-    }
-    // The working directory of a shell.
-    let path = matches!(value[0], b'/' | b'~' | b'.')
-        || (value.len() > 2 && value[1] == b':' && value[2] == b'\\');
-    if path && written.len() <= 6 && written.to_ascii_lowercase().ends_with(b"pwd") {
-        return false;
-    }
-    let colon = text.at(sign) == b':';
-    let weak = !matches!(name.family, Family::Secret { weak: false } | Family::Signature);
-    let digit = value.iter().any(u8::is_ascii_digit);
-    if weak {
-        let mixed =
-            value.iter().any(u8::is_ascii_uppercase) && value.iter().any(u8::is_ascii_lowercase);
-        let long = value.len() >= 12 && (mixed || !letters);
-        return if colon { (digit && value.len() >= 3) || long } else { digit || value.len() >= 8 };
-    }
-    if colon && letters {
-        return !is_prose(text, end);
-    }
-    true
-}
-
-/// Whether lower-case words follow, as in a sentence.
-fn is_prose(text: &Text<'_>, end: usize) -> bool {
-    if text.at(end) != b' ' {
-        return false;
-    }
-    let mut at = end + 1;
-    while at < end + 24 && text.at(at).is_ascii_lowercase() {
-        at += 1;
-    }
-    at > end + 1 && matches!(text.at(at), b' ' | b',' | b'.' | b'\n' | b'\r' | b'"' | b'!' | 0)
 }
 
 /// Behind the scheme and its blank, where the value of an `authorization` begins with one.

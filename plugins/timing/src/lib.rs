@@ -13,7 +13,6 @@ mod labels;
 mod routes;
 mod server_timing;
 mod settings;
-mod span;
 
 use std::time::Duration;
 
@@ -55,8 +54,7 @@ metrics! {
     }
 }
 
-/// The plugin. Public so that it is in use where no component is built.
-pub struct Timing {
+struct Timing {
     settings: Settings,
     routes: Routes,
     http: Http,

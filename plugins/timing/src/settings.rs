@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use tamis_sdk::Span;
 
 use crate::audience::Audience;
 use crate::routes::Template;
-use crate::span::Span;
 
 /// Upper bounds for sizes of bodies in bytes: four times the one before, from 256 B to 64 MiB.
 pub(crate) const SIZE_BOUNDS: [f64; 10] = [
@@ -77,7 +77,7 @@ impl TryFrom<String> for Slow {
             span => span
                 .parse()
                 .map(|Span(span)| Self(Some(span)))
-                .map_err(|error| error + ", or \"off\""),
+                .map_err(|error| format!("{error}, or \"off\"")),
         }
     }
 }

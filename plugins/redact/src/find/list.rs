@@ -3,6 +3,7 @@
 //! Names and attributes stay, every value goes.
 
 use super::{Finder, Mode, Then};
+use crate::action::WHOLE_MAX;
 use crate::bytes;
 use crate::ending::{Ending, Quote};
 use crate::names::Family;
@@ -113,6 +114,13 @@ impl Finder<'_> {
             // Attributes are short; a longer one ends the list.
             self.state.mode = if progress.ended { Mode::Cookies(next) } else { Mode::Open };
             return Ok(value + progress.taken);
+        }
+        if self.engine.needs_whole(rule::COOKIE) {
+            let mut whole = ending;
+            let progress = whole.advance(&self.text.bytes()[value..], self.text.is_last());
+            if !progress.ended && progress.taken < WHOLE_MAX {
+                return Err(at);
+            }
         }
         self.push(Span {
             start: value,

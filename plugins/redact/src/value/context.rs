@@ -12,6 +12,8 @@ const WINDOW: usize = 40;
 const BEHIND: usize = 3;
 /// The longest word that is compared.
 const WORD_MAX: usize = 16;
+/// The shortest part of a word in camelCase that counts; shorter ones stand in any random text.
+const PART_MIN: usize = 3;
 
 /// Whether one of `words` (lower case) stands before `start`, or on the line above when the value
 /// begins its line and the word is that line's label.
@@ -38,7 +40,8 @@ pub(crate) fn has_word_before(text: &Text<'_>, start: usize, words: &[&str]) -> 
             {
                 at -= 1;
             }
-            if end - at > WORD_MAX || at < floor || is_value(text, at, end) {
+            let encoded_marker = text.before(at, 1) == b'%' && text.has_word(at, b"5d");
+            if end - at > WORD_MAX || at < floor || encoded_marker || is_value(text, at, end) {
                 return false;
             }
             if is_one_of(text, at, end, words) {
@@ -62,6 +65,29 @@ fn is_value(text: &Text<'_>, start: usize, end: usize) -> bool {
             && digits == end - start
             && text.at(end) == b'.'
             && text.at(end + 1).is_ascii_digit())
+}
+
+/// Whether one of `words` stands within the last two words before `start`.
+pub(crate) fn has_word_just_before(text: &Text<'_>, start: usize, words: &[&str]) -> bool {
+    let mut at = start;
+    for _ in 0..2 {
+        let floor = at.saturating_sub(4);
+        while at > floor && !text.before(at, 1).is_ascii_alphanumeric() && !is_border(text, at - 1)
+        {
+            at -= 1;
+        }
+        let end = at;
+        while end - at < WORD_MAX && text.before(at, 1).is_ascii_alphanumeric() {
+            at -= 1;
+        }
+        if at == end {
+            return false;
+        }
+        if is_one_of(text, at, end, words) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether a word stands before the value or a label right behind it.
@@ -92,16 +118,17 @@ fn is_one_of(text: &Text<'_>, start: usize, end: usize, words: &[&str]) -> bool 
     if equals(whole) {
         return true;
     }
+    let is_part = |part: &[u8]| part.len() >= PART_MIN && equals(part);
     let mut from = 0;
     for hump in 1..whole.len() {
         if whole[hump].is_ascii_uppercase() && whole[hump - 1].is_ascii_lowercase() {
-            if equals(&whole[from..hump]) {
+            if is_part(&whole[from..hump]) {
                 return true;
             }
             from = hump;
         }
     }
-    from > 0 && equals(&whole[from..])
+    from > 0 && is_part(&whole[from..])
 }
 
 /// What a window does not cross: line ends, brackets of objects, `&` and `;` between pairs, the

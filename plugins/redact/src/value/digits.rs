@@ -93,7 +93,7 @@ impl Groups {
 pub(crate) fn may_begin(text: &Text<'_>, start: usize) -> bool {
     match text.before(start, 1) {
         b'*' => false,
-        b'.' => !text.before(start, 2).is_ascii_digit(),
+        b'.' => !text.before(start, 2).is_ascii_alphanumeric() && text.at(start + 4) != b'.',
         byte => !byte.is_ascii_alphanumeric(),
     }
 }

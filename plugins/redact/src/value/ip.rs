@@ -4,11 +4,30 @@
 //! is also what truncation leaves behind. The port behind an address, the zone and
 //! the length of a prefix are no part of the hit.
 
-use super::digits;
-use crate::bytes::{self, ALNUM, DIGIT, HEX};
+use super::{context, digits};
+use crate::bytes::{self, ALNUM, DIGIT, HEX, LETTER};
 use crate::text::Text;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+
+/// What is numbered like an address.
+const VERSIONS: &[&str] = &[
+    "version",
+    "versions",
+    "ver",
+    "v",
+    "release",
+    "section",
+    "sec",
+    "oid",
+    "upgrade",
+    "upgraded",
+    "upgrading",
+    "downgrade",
+    "downgraded",
+    "v8",
+    "chromium",
+];
 
 /// The longest way to write an address of version 6.
 const V6_MAX: usize = 45;
@@ -100,15 +119,16 @@ fn is_version(text: &Text<'_>, start: usize) -> bool {
         return matches!(text.before(at, 1), 0 | b' ' | b'"' | b'\'' | b'(' | b'\n' | b'\t')
             && text.at(at).is_ascii_alphabetic();
     }
-    let mut at = start;
-    let floor = start.saturating_sub(6);
-    while at > floor && matches!(text.before(at, 1), b' ' | b'"' | b'\'' | b':' | b'=' | b'\\') {
-        at -= 1;
+    if bytes::is(text.before(start, 1), LETTER) {
+        return true;
     }
-    ["version", "ver", "v", "versions", "release"].iter().any(|word| {
-        text.ends_with_word(at, word.as_bytes())
-            && !text.before(at, word.len() + 1).is_ascii_alphabetic()
-    })
+    // An object identifier of a certificate.
+    if [b"2.5.4.".as_slice(), b"2.5.29."].iter().any(|arc| text.has_word(start, arc))
+        && text.before(start, 1) != b'/'
+    {
+        return true;
+    }
+    context::has_word_just_before(text, start, VERSIONS)
 }
 
 /// Where the characters of an address of version 6 around the colon at `colon` begin.
@@ -243,6 +263,9 @@ mod tests {
         check4("version 1.2.3.4", None);
         check4("\"version\":\"1.2.3.4\"", None);
         check4("Chrome/119.0.12.4 x", None);
+        check4("upgrade V8 to 10.7.193.20", None);
+        check4("Section 3.4.1.2", None);
+        check4("OID 2.5.29.17", None);
     }
 
     #[test]

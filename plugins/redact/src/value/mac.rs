@@ -12,7 +12,10 @@ pub(crate) fn find(text: &Text<'_>, separator: usize) -> Option<Range<usize>> {
     let sign = text.at(separator);
     let (size, count) = if sign == b'.' { (4, 3) } else { (2, 6) };
     let start = separator.checked_sub(size)?;
-    if bytes::is(text.before(start, 1), bytes::ALNUM) || text.before(start, 1) == sign {
+    if bytes::is(text.before(start, 1), bytes::ALNUM)
+        || matches!(text.before(start, 1), b'*' | b'.')
+        || text.before(start, 1) == sign
+    {
         return None;
     }
     let mut at = start;
@@ -37,9 +40,9 @@ pub(crate) fn find(text: &Text<'_>, separator: usize) -> Option<Range<usize>> {
     }
     let octets = octets(text.slice(start, at))?;
     let passes = octets[3..] == [0; 3] || octets == [0xff; 6];
-    // Six groups of two decimal digits: a date and a time.
+    // Six groups of two decimal digits are a date and a time, three of four some other number.
     let is_time =
-        sign == b'-' && text.slice(start, at).iter().all(|b| b.is_ascii_digit() || *b == b'-');
+        sign != b':' && text.slice(start, at).iter().all(|b| b.is_ascii_digit() || *b == sign);
     (!passes && !is_time).then_some(start..at)
 }
 
@@ -85,6 +88,8 @@ mod tests {
         check("00:1A:2B:3C:4D", None);
         check("aa:bb:cc:dd:ee:ff:11:22", None);
         check("26-11-03-12-30-45", None);
+        check("4300.0020.0011", None);
+        check("[*07e3.0020.0012]", None);
     }
 
     #[test]

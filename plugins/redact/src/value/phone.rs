@@ -182,7 +182,7 @@ pub(crate) fn find(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
     if before.is_ascii_alphanumeric() || matches!(before, b'*' | b'+' | b'#') {
         return None;
     }
-    if before == b'.' && text.before(start, 2).is_ascii_digit() {
+    if before == b'.' && text.before(start, 2).is_ascii_alphanumeric() {
         return None;
     }
     if text.at(start) == b'+' || (text.at(start) == b'0' && text.at(start + 1) == b'0') {
@@ -207,8 +207,9 @@ fn international(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
     let (least, most) = limits(number.digits())?;
     // A number may be followed by others; the longest beginning that fits is the number.
     let (count, end) = number.longest(|digits| (least..=most).contains(&digits))?;
-    // Without the plus it is a group of zeros like others, above all behind other groups.
-    let doubtful = number.runs < 2 || count < 9 || is_behind_group(text, start);
+    // Without the plus it is a group of digits like others, above all among groups without dashes.
+    let dashes = number.separators[..number.runs - 1].iter().all(|s| *s == b'-');
+    let doubtful = number.runs < 2 || count < 9 || !dashes || is_behind_group(text, start);
     if !plus && doubtful && !context::has_word_near(text, start, end, WORDS) {
         return None;
     }
@@ -492,6 +493,8 @@ mod tests {
         check("tel:+62 812-3456-7890", Some("+62 812-3456-7890"));
         check("001-253-366-9781", Some("001-253-366-9781"));
         check("+1 415 555 01", None);
+        check("0045 0304 0300", None);
+        check("tel 0044 20 7123 4567", Some("0044 20 7123 4567"));
         check("a+4412345678901", None);
         check("2026-11-03T12:00:00+0700", None);
     }
