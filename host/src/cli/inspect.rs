@@ -355,9 +355,9 @@ impl Page {
             }
             return;
         }
-        for (at, line) in wrapped(text, WIDTH - 12).iter().enumerate() {
+        for (at, line) in wrapped(text, WIDTH - 13).iter().enumerate() {
             let name = if at == 0 { name } else { "" };
-            self.line(&format!("  {FAINT}{name:9}{FAINT:#} {line}"));
+            self.line(&format!("  {FAINT}{name:9}{FAINT:#}  {line}"));
         }
     }
 
@@ -499,9 +499,9 @@ mod tests {
         for fragment in [
             "stamp 1.2.3\n",
             "Stamps responses.\\u{1b}[2J\n",
-            "  stance    watcher: when it fails, the message goes on without it\n",
-            "  hooks     on-response\n",
-            "  contract  0.1.0, tamis 0.1.0 or later\n",
+            "  stance     watcher: when it fails, the message goes on without it\n",
+            "  hooks      on-response\n",
+            "  contract   0.1.0, tamis 0.1.0 or later\n",
             "  tamis:plugin/metrics@0.1.0        to be granted\n",
             "  and 1 that hold types only",
             "  [plugins.stamp]\n  component = \"stamp.wasm\"\n  sha256 = \"abab",
@@ -542,7 +542,7 @@ mod tests {
         };
         let page = strip_str(&sheet.shown()).to_string();
         assert!(page.starts_with("stamp.wasm\n"), "{page}");
-        assert!(page.contains("contract  0.9.0; this host speaks"), "{page}");
+        assert!(page.contains("contract   0.9.0; this host speaks"), "{page}");
         assert!(page.ends_with("plugins have no sockets\n"), "{page}");
         assert!(!page.contains("[plugins."), "no line would help: {page}");
     }
