@@ -129,10 +129,8 @@ fn revision(root: &Path) -> String {
     if let Ok(revision) = variable("TAMIS_REVISION") {
         return revision;
     }
-    let git = Command::new("git")
-        .current_dir(root)
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output();
+    let git =
+        Command::new("git").current_dir(root).args(["rev-parse", "--short=12", "HEAD"]).output();
     match git {
         Ok(output) if output.status.success() => {
             String::from_utf8_lossy(&output.stdout).trim().to_owned()
