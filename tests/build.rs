@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 #[path = "../host/src/plugin/componentize.rs"]
 #[expect(unreachable_pub, reason = "shared with the host")]
@@ -33,12 +33,13 @@ const GUESTS: [Guest; 5] = [
     Guest { constant: "FOREIGN_FILES", folder: "foreign", features: "files", target: WASI },
 ];
 
-fn main() {
+#[expect(clippy::print_stderr, reason = "cargo shows what a failed build script printed there")]
+fn main() -> ExitCode {
     if let Err(why) = build() {
-        // Cargo shows what a failed build script printed on standard error.
         eprintln!("\nthe guests of the tests cannot be built: {why}\n");
-        std::process::exit(1);
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
 
 fn build() -> Result<(), String> {

@@ -148,7 +148,6 @@ impl Offline {
 pub struct App {
     config: Config,
     options: Options,
-    workers: usize,
     server: Server,
     admin: Option<Admin>,
     drain: Drain,
@@ -213,7 +212,6 @@ impl App {
             hurry: Arc::default(),
             config,
             options,
-            workers,
             server,
             admin,
             outlets,

@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::run::Signals;
+use super::run::{Signals, capture};
 use super::terminal::{COMMAND, FAINT, GOOD, STRONG};
 use super::{Failure, Terminal, cache_folder, with_runtime};
 use crate::app::{App, Options};
@@ -88,13 +88,15 @@ impl Arguments {
             control,
             records: folder.path().join(RECORDS),
         };
+        capture(&app);
         introduce(&places, terminal);
         let stop = app.stop();
         let mut running = Box::pin(app.run());
         let evidence = tokio::select! {
             evidence = play(&places, terminal) => evidence,
             ended = &mut running => {
-                let why = format!("the application ended before its time, with {}", ended.code);
+                let early = format!("the application ended before its time, with {}", ended.code);
+                let why = ended.failure.unwrap_or(early);
                 return Err(Failure::failed(UNPLAYED).because(why));
             }
             () = signals.stop() => {

@@ -9,6 +9,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::{Failure, Terminal, cache_folder, or_stdin, with_runtime};
 use crate::app::{App, Options};
@@ -55,6 +57,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "URL")]
     upstream: Vec<HttpOrigin>,
 
+    /// Takes records from standard input, a line each.
+    #[arg(long)]
+    stdin_logs: bool,
+
     /// Starts this, takes its output as log records, and ends with its status.
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -78,7 +84,8 @@ impl Arguments {
         let is_stdin = |kind: LogSourceKind| kind == LogSourceKind::Stdin;
         let options = Options {
             cache: cache_folder(environment),
-            stdin_logs: config.logs.sources.iter().any(|source| is_stdin(source.kind)),
+            stdin_logs: self.stdin_logs
+                || config.logs.sources.iter().any(|source| is_stdin(source.kind)),
             command: Some(self.command).filter(|command| !command.is_empty()),
             workers: None,
         };
@@ -129,6 +136,7 @@ async fn serve(
     let plugins = app.plugins();
     let (addresses, admin) = (app.addresses(), app.admin());
     let stop = app.stop();
+    capture(&app);
     if terminal.talk.is_terminal() {
         terminal.say(summary.block(&addresses, admin, &plugins));
     } else {
@@ -138,7 +146,15 @@ async fn serve(
     let mut asked = false;
     loop {
         tokio::select! {
-            ended = &mut running => return Ok(ended.code),
+            ended = &mut running => {
+                return match ended.failure {
+                    None => Ok(ended.code),
+                    Some(why) => {
+                        let _ = Failure::failed(why).tell(terminal);
+                        Ok(ended.code)
+                    }
+                };
+            }
             () = signals.stop() => {
                 if asked {
                     terminal.say("stopping now");
@@ -152,6 +168,12 @@ async fn serve(
             }
         }
     }
+}
+
+/// From here on the host's own events are records.
+pub(super) fn capture(app: &App) {
+    // Fails only where a test has installed its own; the events go there.
+    _ = tracing_subscriber::registry().with(app.capture()).try_init();
 }
 
 /// The signals that mean stop.
