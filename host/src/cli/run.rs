@@ -15,7 +15,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::{Failure, Terminal, cache_folder, or_stdin, with_runtime};
 use crate::app::{App, Options};
 use crate::config::{
-    AdminListen, Config, Environment, HttpOrigin, Level, Listen, Overrides, Span, Warning,
+    AdminListen, Config, Environment, HttpOrigin, Level, Listen, LogSourceKind, Overrides, Span,
+    Warning,
 };
 use summary::Summary;
 
@@ -80,10 +81,12 @@ impl Arguments {
             1 => config.logs.level.min(Level::Debug),
             _ => Level::Trace,
         };
+        let is_stdin = |kind: LogSourceKind| kind == LogSourceKind::Stdin;
         let options = Options {
             cache: cache_folder(environment),
+            stdin_logs: self.stdin_logs
+                || config.logs.sources.iter().any(|source| is_stdin(source.kind)),
             command: Some(self.command).filter(|command| !command.is_empty()),
-            stdin_logs: self.stdin_logs,
             workers: None,
         };
         with_runtime(serve(config, options, terminal))
@@ -136,8 +139,7 @@ async fn serve(
     let plugins = app.plugins();
     let (addresses, admin) = (app.addresses(), app.admin());
     let stop = app.stop();
-    // Fails only where a test has installed its own; the events go there.
-    _ = tracing_subscriber::registry().with(app.capture()).try_init();
+    capture(&app);
     if terminal.talk.is_terminal() {
         terminal.say(summary.block(&addresses, admin, &plugins));
     } else {
@@ -148,10 +150,13 @@ async fn serve(
     loop {
         tokio::select! {
             ended = &mut running => {
-                if let Some(why) = ended.failure {
-                    terminal.say(format_args!("error: {why}"));
-                }
-                return Ok(ended.code);
+                return match ended.failure {
+                    None => Ok(ended.code),
+                    Some(why) => {
+                        let _ = Failure::failed(why).tell(terminal);
+                        Ok(ended.code)
+                    }
+                };
             }
             () = signals.stop() => {
                 if asked {
@@ -166,6 +171,12 @@ async fn serve(
             }
         }
     }
+}
+
+/// From here on the host's own events are records.
+pub(super) fn capture(app: &App) {
+    // Fails only where a test has installed its own; the events go there.
+    _ = tracing_subscriber::registry().with(app.capture()).try_init();
 }
 
 /// The signals that mean stop.
