@@ -140,6 +140,7 @@ impl Config {
             // Health keeps its verdict there, errors what it has seen.
             plugin.grants.state = matches!(plugin.name.as_str(), "health" | "errors");
             plugin.grants.errors = plugin.name == "errors";
+            plugin.grants.outbound = plugin.name == "errors";
             if plugin.name == "health" {
                 let target = |server: &Given<HttpOrigin>| ServiceUrl::from(&server.value);
                 let given = |server| Given { value: target(server), origin: argument.clone() };

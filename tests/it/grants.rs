@@ -27,6 +27,7 @@ async fn refused(room: &Room, component: &[u8], grants: Grants) -> LoadError {
 fn all_grants() -> Grants {
     Grants {
         allow: Capability::ALL.into_iter().collect(),
+        outbound: true,
         allow_http: vec!["https://sentry.example".into()],
         allow_probe: vec!["tcp://db:5432".into()],
     }

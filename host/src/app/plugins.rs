@@ -244,6 +244,7 @@ fn grants(grants: &config::Grants) -> Grants {
     ];
     Grants {
         allow: named.into_iter().filter(|(given, _)| *given).map(|(_, one)| one).collect(),
+        outbound: grants.outbound,
         allow_http: grants.http.iter().map(|origin| origin.value.to_string()).collect(),
         allow_probe: grants.probe.iter().map(|target| target.value.to_string()).collect(),
     }

@@ -145,6 +145,7 @@ start-period = "0s"
 [plugins.errors]
 component = "builtin:errors"
 allow = ["metrics", "state", "errors"]
+allow-http = []
 config = {{ environment = "demo", merge-window = "1s" }}
 
 [plugins.redact]
