@@ -156,7 +156,7 @@ allow = ["metrics"]
 [plugins.mask]
 component = "builtin:redact"
 allow = ["metrics"]
-config = {{ rules = ["email", "card"] }}
+config = {{ rules = ["email", "card"], responses = true }}
 
 [logs]
 plugins = ["redact", "errors"]
