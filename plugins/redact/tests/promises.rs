@@ -5,6 +5,7 @@
 //! used as well where they are at hand.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use tamis_redact::{Answer, Engine, Kind, Rules, Scratch, Stream};
@@ -518,7 +519,9 @@ fn kind() -> impl Strategy<Value = Kind> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    // The same texts on every run: what another seed finds is worth a case of its own, and no
+    // surprise in somebody else's change.
+    #![proptest_config(ProptestConfig { cases: 3000, rng_seed: RngSeed::Fixed(20_261_125), max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_may_be_cut_anywhere(
