@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 #[path = "../host/src/plugin/componentize.rs"]
 #[expect(unreachable_pub, reason = "shared with the host")]
@@ -33,12 +33,13 @@ const GUESTS: [Guest; 5] = [
     Guest { constant: "FOREIGN_FILES", folder: "foreign", features: "files", target: WASI },
 ];
 
-fn main() {
+#[expect(clippy::print_stderr, reason = "cargo shows what a failed build script printed there")]
+fn main() -> ExitCode {
     if let Err(why) = build() {
-        // Cargo shows what a failed build script printed on standard error.
         eprintln!("\nthe guests of the tests cannot be built: {why}\n");
-        std::process::exit(1);
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
 
 fn build() -> Result<(), String> {
@@ -113,8 +114,9 @@ fn ensure(target: &str) -> Result<(), String> {
     if sysroot.join("lib/rustlib").join(target).join("lib").exists() {
         return Ok(());
     }
-    let remedy =
-        format!("the Rust target `{target}` is missing; install it with `rustup target add {target}`");
+    let remedy = format!(
+        "the Rust target `{target}` is missing; install it with `rustup target add {target}`"
+    );
     let installed = Command::new("rustup")
         .args(["target", "add", target])
         .env_remove("RUSTC")

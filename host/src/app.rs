@@ -40,8 +40,8 @@ use crate::log::{Clock, Corridor, Task};
 use crate::metrics;
 use crate::outbound::client::{self, Client};
 use crate::outbound::{Dialer, delivery};
-use crate::plugin::services::{Outlets, Reach};
 use crate::plugin;
+use crate::plugin::services::{Outlets, Reach};
 use crate::proxy::Version;
 use crate::proxy::access::Records;
 use crate::proxy::upstream::Upstream;
@@ -148,7 +148,6 @@ impl Offline {
 pub struct App {
     config: Config,
     options: Options,
-    workers: usize,
     server: Server,
     admin: Option<Admin>,
     drain: Drain,
@@ -213,7 +212,6 @@ impl App {
             hurry: Arc::default(),
             config,
             options,
-            workers,
             server,
             admin,
             outlets,
@@ -303,7 +301,8 @@ impl App {
             records
         });
         let intakes = plugins.iter().map(|plugin| {
-            let source: crate::filter::Source = format!("plugin:{}", Filter::name(&**plugin)).into();
+            let source: crate::filter::Source =
+                format!("plugin:{}", Filter::name(&**plugin)).into();
             let (intake, task) = corridor.records(Arc::clone(&source));
             logs.spawn(task);
             (source, intake)
@@ -461,8 +460,7 @@ fn application(
             }
         });
     }
-    let Some((program, arguments)) =
-        options.command.as_deref().and_then(<[OsString]>::split_first)
+    let Some((program, arguments)) = options.command.as_deref().and_then(<[OsString]>::split_first)
     else {
         return Ok(None);
     };
@@ -531,9 +529,7 @@ fn said_of_upstream(upstream: &Upstream) -> Said {
     let (all, serving) = upstream.standing();
     let (status, reason) = match serving {
         0 => (Status::Unhealthy, Some("no server is up".to_owned())),
-        some if some < all => {
-            (Status::Degraded, Some(format!("{some} of {all} servers are up")))
-        }
+        some if some < all => (Status::Degraded, Some(format!("{some} of {all} servers are up"))),
         _ => (Status::Healthy, None),
     };
     let component = format!("upstream:{}", upstream.name);

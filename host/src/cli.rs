@@ -11,7 +11,6 @@ mod demo;
 mod failure;
 mod health;
 mod inspect;
-mod offline;
 mod redact;
 mod run;
 mod scrape;

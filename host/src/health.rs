@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::filter::Hook;
 use crate::filter::background::{Background, Check, Status};
 use crate::filter::exchange::Moment;
-use crate::filter::Hook;
 use crate::metrics;
 
 pub mod probe;
@@ -79,7 +79,8 @@ impl Board {
     pub async fn round(&self, sources: &[Source], plugins: &[Arc<dyn Background>]) {
         let now = Moment::now().wall;
         let before = self.shown();
-        let mut checks: Vec<_> = sources.iter().map(|source| dated(source(), &before, now)).collect();
+        let mut checks: Vec<_> =
+            sources.iter().map(|source| dated(source(), &before, now)).collect();
         for plugin in plugins.iter().filter(|plugin| plugin.hooks().contains(Hook::Checks)) {
             // A plugin that cannot say how it is has a fault in its account; what it said
             // before still stands.

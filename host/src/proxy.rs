@@ -175,8 +175,7 @@ impl Proxy {
             (ids.identify(&parts.headers, trusted), ids.trace(&parts.headers, trusted))
         };
         let has_body = !body.is_empty();
-        let checked = match framing::check(&parts, has_body, secure, &version.head, version.paths)
-        {
+        let checked = match framing::check(&parts, has_body, secure, &version.head, version.paths) {
             Ok(checked) => checked,
             Err(refusal) => return Err((refusal.into(), id)),
         };
@@ -244,11 +243,7 @@ impl Proxy {
                 .iter()
                 .map(|upstream| {
                     let pool = |origin: &crate::outbound::Origin| {
-                        Pool::new(
-                            origin.clone(),
-                            Arc::clone(&self.dialer),
-                            upstream.client.clone(),
-                        )
+                        Pool::new(origin.clone(), Arc::clone(&self.dialer), upstream.client.clone())
                     };
                     upstream.origins().map(pool).collect()
                 })
@@ -350,9 +345,7 @@ impl Run<'_> {
         let chain = &self.route.chain;
         match chain.request_body(&self.exchange, &head.headers, behind) {
             None => Ok(body),
-            Some(walk) => {
-                Ok(body::walked(body, walk, &mut head.headers, self.version.coding)?)
-            }
+            Some(walk) => Ok(body::walked(body, walk, &mut head.headers, self.version.coding)?),
         }
     }
 

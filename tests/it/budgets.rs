@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tamis_host::filter::{Filter, FaultKind, OnFault};
+use tamis_host::filter::{FaultKind, Filter, OnFault};
 use tamis_tests::guests;
 use tamis_tests::room::{Journey, Room, chain_of};
 

@@ -100,10 +100,7 @@ impl Room {
             compiled,
             name: "plugin".into(),
             config: "{}".into(),
-            grants: Grants {
-                allow: Capability::ALL.into_iter().collect(),
-                ..Grants::default()
-            },
+            grants: Grants { allow: Capability::ALL.into_iter().collect(), ..Grants::default() },
             budget: Budget {
                 // Waiting counts in the background, and the machine may be busy.
                 background: Duration::from_millis(500),
@@ -120,7 +117,8 @@ impl Room {
         let dialer = Arc::new(Dialer::new(Dialing::default()).expect("it needs nothing"));
         let client = Arc::new(Client::new(Arc::clone(&dialer), client::Settings::default()));
         let state = State::in_memory(state::Limits::default());
-        let (settings, wall) = (delivery::Settings::default(), Arc::new(std::time::SystemTime::now));
+        let (settings, wall) =
+            (delivery::Settings::default(), Arc::new(std::time::SystemTime::now));
         PluginReach {
             dialer,
             client,
@@ -233,9 +231,11 @@ impl Make<'_> {
     ///
     /// When it is not.
     pub async fn serve(self) -> Arc<Plugin> {
-        self.load().await.unwrap_or_else(|error| {
+        let plugin = self.load().await.unwrap_or_else(|error| {
             panic!("the plugin is taken: {error} {:?}", error.config_errors())
-        })
+        });
+        plugin.publish_metrics();
+        plugin
     }
 }
 

@@ -49,7 +49,9 @@ impl Pages for AdminPages {
         match path.trim_end_matches('/') {
             "" if reads => self.index(),
             "/metrics" if reads => self.metrics(request.headers()),
-            "/plugins" if reads => json(&self.plugins.iter().map(|one| one.report()).collect::<Vec<_>>()),
+            "/plugins" if reads => {
+                json(&self.plugins.iter().map(|one| one.report()).collect::<Vec<_>>())
+            }
             "/health" if reads => self.health(),
             "" | "/metrics" | "/plugins" | "/health" => {
                 plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n")

@@ -55,11 +55,11 @@ pub fn dialer() -> Result<Arc<Dialer>, Faults> {
 
 /// Where plugins keep their state.
 pub fn state(config: &Config, dialer: &Arc<Dialer>) -> Result<State, Faults> {
-    let limits =
-        state::Limits { bytes: config.state.limit.bytes(), ..state::Limits::default() };
+    let limits = state::Limits { bytes: config.state.limit.bytes(), ..state::Limits::default() };
     let Some(url) = &config.state.url else { return Ok(State::in_memory(limits)) };
-    let server = redis::Redis::new(Arc::clone(dialer), &credentialed(&url.value), config.state.timeout)
-        .map_err(|error| fault(&url.origin, error.to_string()))?;
+    let server =
+        redis::Redis::new(Arc::clone(dialer), &credentialed(&url.value), config.state.timeout)
+            .map_err(|error| fault(&url.origin, error.to_string()))?;
     Ok(State::with_server(limits, server))
 }
 

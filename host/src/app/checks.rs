@@ -135,12 +135,10 @@ mod tests {
         let mut heard = |well| standing.heard(well, now);
         assert_eq!([heard(false), heard(false), heard(true), heard(false)], [None; 4]);
         assert_eq!([heard(false), heard(false)], [None, Some(false)]);
-        assert_eq!([heard(true), heard(false), heard(true), heard(true)], [
-            None,
-            None,
-            None,
-            Some(true)
-        ]);
+        assert_eq!(
+            [heard(true), heard(false), heard(true), heard(true)],
+            [None, None, None, Some(true)]
+        );
     }
 
     #[tokio::test]

@@ -128,8 +128,8 @@ impl Plugins {
         for given in &config.logs.plugins {
             let Some(plugin) = config.plugin(&given.value) else { continue };
             let Some(loaded) = self.get(&given.value) else { continue };
-            let guards = loaded.stance() == Stance::Guard
-                && Filter::hooks(&**loaded).contains(Hook::OnLogs);
+            let guards =
+                loaded.stance() == Stance::Guard && Filter::hooks(&**loaded).contains(Hook::OnLogs);
             if let (true, Some(sender)) = (guards, sender) {
                 faults.push(
                     Fault::new(
@@ -154,12 +154,16 @@ impl Plugins {
         for plugin in &config.plugins {
             let Some(loaded) = self.get(&plugin.name) else { continue };
             let guard = Filter::stance(&**loaded) == Stance::Guard;
-            let opened = plugin.on_fault.as_ref().filter(|given| given.value == config::OnFault::Open);
+            let opened =
+                plugin.on_fault.as_ref().filter(|given| given.value == config::OnFault::Open);
             if let (true, Some(given)) = (guard, opened) {
                 warnings.push(
                     Fault::new(
                         &given.origin,
-                        format!("`{}` is a guard and lets everything pass when it fails", plugin.name),
+                        format!(
+                            "`{}` is a guard and lets everything pass when it fails",
+                            plugin.name
+                        ),
                     )
                     .remedy("remove `on-fault`; guards are closed by default")
                     .into(),
@@ -208,8 +212,7 @@ async fn load_one(
         ..metrics::Limits::default()
     };
     let reach = workshop.reach.for_plugin(plugin, config);
-    let random =
-        if workshop.testing { Random::Seeded(Mutex::new(1)) } else { Random::System };
+    let random = if workshop.testing { Random::Seeded(Mutex::new(1)) } else { Random::System };
     let services = Arc::new(Services::new(&name, workshop.outlets, limits, random, reach));
     let order = Order {
         name,
@@ -241,6 +244,7 @@ fn grants(grants: &config::Grants) -> Grants {
     ];
     Grants {
         allow: named.into_iter().filter(|(given, _)| *given).map(|(_, one)| one).collect(),
+        outbound: grants.outbound,
         allow_http: grants.http.iter().map(|origin| origin.value.to_string()).collect(),
         allow_probe: grants.probe.iter().map(|target| target.value.to_string()).collect(),
     }

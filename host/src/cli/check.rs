@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::run::DEFAULT;
 use super::terminal::{GOOD, STRONG, count};
 use super::{Failure, Terminal, cache_folder, or_stdin, with_runtime};
-use crate::app::{App, Options};
+use crate::app::App;
 use crate::config::{Config, Environment, Fault, Faults, Overrides, Warning};
 
 const EXAMPLES: &str = "\
@@ -55,9 +55,10 @@ impl Arguments {
             let problem = format!("`{}` cannot be read: {error}", path.display());
             return Err(Failure::usage(problem).help("name the configuration: `-c FILE`"));
         }
-        let options = Options { cache: cache_folder(environment), ..Options::default() };
-        let result =
-            with_runtime(async { Ok(Box::pin(check(&path, environment, &options)).await) })?;
+        let cache = cache_folder(environment);
+        let result = with_runtime(async {
+            Ok(Box::pin(check(&path, environment, cache.as_deref())).await)
+        })?;
         if self.json {
             return self.print_json(&result, terminal);
         }
@@ -102,9 +103,9 @@ impl Arguments {
 
 type Outcome = Result<(Config, Vec<Warning>), Faults>;
 
-async fn check(path: &Path, environment: &Environment<'_>, options: &Options) -> Outcome {
+async fn check(path: &Path, environment: &Environment<'_>, cache: Option<&Path>) -> Outcome {
     let (config, mut warnings) = Config::read(path, environment, &Overrides::default())?;
-    match App::check(&config, options).await {
+    match App::check(&config, cache).await {
         Ok(more) => {
             warnings.extend(more);
             Ok((config, warnings))

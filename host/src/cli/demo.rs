@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::run::Signals;
+use super::run::{Signals, capture};
 use super::terminal::{COMMAND, FAINT, GOOD, STRONG};
 use super::{Failure, Terminal, cache_folder, with_runtime};
 use crate::app::{App, Options};
@@ -37,6 +37,8 @@ Takes about a quarter of a minute and nothing but ports of 127.0.0.1 that are fr
 /// When the database goes and when it comes back, in requests.
 const AWAY: usize = REQUESTS * 2 / 5;
 const BACK: usize = REQUESTS * 7 / 10;
+
+const UNPLAYED: &str = "the demo could not be played";
 
 /// Shows everything at work: a sample application that leaks and fails, and what the plugins make
 /// of it.
@@ -86,18 +88,21 @@ impl Arguments {
             control,
             records: folder.path().join(RECORDS),
         };
+        capture(&app);
         introduce(&places, terminal);
         let stop = app.stop();
         let mut running = Box::pin(app.run());
         let evidence = tokio::select! {
             evidence = play(&places, terminal) => evidence,
             ended = &mut running => {
-                Err(format!("the application ended before its time, with {}", ended.code))
+                let early = format!("the application ended before its time, with {}", ended.code);
+                let why = ended.failure.unwrap_or(early);
+                return Err(Failure::failed(UNPLAYED).because(why));
             }
             () = signals.stop() => {
                 stop.now();
                 running.await;
-                return Ok(1);
+                return Err(Failure::failed("it was interrupted"));
             }
         };
         let result = self.tell(evidence, &places, terminal);
@@ -109,12 +114,10 @@ impl Arguments {
         }
         stop.gracefully();
         tokio::select! {
-            _ = &mut running => {}
-            () = signals.stop() => {
-                stop.now();
-                running.await;
-            }
+            _ = &mut running => return result,
+            () = signals.stop() => stop.now(),
         }
+        running.await;
         result
     }
 
@@ -125,8 +128,7 @@ impl Arguments {
         places: &Places,
         terminal: &mut Terminal<'_>,
     ) -> Result<u8, Failure> {
-        let evidence =
-            evidence.map_err(|why| Failure::failed("the demo could not be played").because(why))?;
+        let evidence = evidence.map_err(|why| Failure::failed(UNPLAYED).because(why))?;
         let claims = report::claims(&evidence);
         terminal.out.print(report::shown(&evidence, &claims))?;
         let doubtful = claims.iter().filter(|claim| claim.doubt.is_some()).count();
@@ -158,13 +160,10 @@ fn introduce(places: &Places, terminal: &mut Terminal<'_>) {
 async fn play(places: &Places, terminal: &mut Terminal<'_>) -> Result<Evidence, String> {
     let asker = Arc::new(Asker::new().map_err(|failure| failure.to_string())?);
     let base = format!("http://{}", places.public);
-    // The application has to start.
-    let home =
-        until(|| asker.get(&base), |answer| answer.as_ref().is_ok_and(|it| it.status == 200));
-    let home = home.await?;
-    if home.status != 200 {
-        return Err(format!("the application does not start: {base} answered {}", home.status));
-    }
+    // The application has to start. It is asked itself, so that all that goes through tamis are
+    // customers, and figures can be compared.
+    let start = format!("http://{}/healthz", places.shop);
+    until(|| asker.get(&start), |answer| answer.as_ref().is_ok_and(|it| it.status == 200)).await?;
     let mut askings = vec![ask_health(&asker, places, "before", 200).await?];
     let mut progress = Progress::new(terminal);
     let plan = plan();

@@ -11,16 +11,17 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::offline::Specimen;
 use super::terminal::{
     BAD, COMMAND, DOUBTFUL, FAINT, GOOD, Printable, STRONG, WIDTH, aligned, shortened, wrapped,
 };
 use super::{Failure, Terminal, cache_folder, or_stdin, with_runtime};
 use crate::config::{ByteSize, Environment};
 use crate::filter::Stance;
+use crate::plugin::cache::Cache;
+use crate::plugin::engine::{Capacity, Engine};
 use crate::plugin::grant::{Capability, Grants, Verdict};
 use crate::plugin::hooks::CONTRACT;
-use crate::plugin::load::{LoadError, Origin};
+use crate::plugin::load::{self, Compiled, LoadError, Origin};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -100,12 +101,17 @@ impl Arguments {
             Some(name) => Origin::Builtin(name.to_owned()),
             None => Origin::File(or_stdin(PathBuf::from(&self.component))),
         };
-        let folder = cache_folder(environment);
-        let specimen = Specimen::read(&origin, folder.as_deref()).map_err(|error| match error {
+        // A folder for compiled code saves time; without one it works as well.
+        let cache = cache_folder(environment)
+            .and_then(|folder| Cache::at(&folder).ok())
+            .unwrap_or_else(Cache::none);
+        let engine = Engine::start(Capacity { instances: 4 })
+            .map_err(|error| Failure::failed("no component can be looked at").because(error))?;
+        let compiled = load::read(&engine, &cache, &origin, None).map_err(|error| match error {
             LoadError::Read(..) | LoadError::NoBuiltin { .. } => Failure::usage(error.to_string()),
             other => Failure::failed(format!("`{origin}` {other}")),
         })?;
-        let sheet = with_runtime(async { Ok(Sheet::of(&specimen).await) })?;
+        let sheet = with_runtime(async { Ok(Sheet::of(&engine, &compiled).await) })?;
         if self.json {
             let text = serde_json::to_string_pretty(&sheet).expect("plain data");
             terminal.out.print(format_args!("{text}\n"))?;
@@ -117,8 +123,9 @@ impl Arguments {
 }
 
 impl Sheet {
-    async fn of(specimen: &Specimen) -> Self {
-        let (imports, exports) = specimen.interfaces();
+    async fn of(engine: &Engine, compiled: &Compiled) -> Self {
+        let imports = load::imports_of(engine, &compiled.component);
+        let exports = load::exports_of(engine, &compiled.component);
         let (imports, grants) = needs(&imports);
         let mut problems: Vec<_> = imports
             .iter()
@@ -129,12 +136,12 @@ impl Sheet {
             })
             .collect();
         let mut sheet = Self {
-            component: specimen.compiled.origin.to_string(),
+            component: compiled.origin.to_string(),
             manifest: None,
             contract: contract(&exports, &imports),
             lowest_host: None,
-            size_bytes: specimen.compiled.size,
-            sha256: specimen.compiled.digest.clone(),
+            size_bytes: compiled.size,
+            sha256: compiled.digest.clone(),
             hooks: Vec::new(),
             imports,
             grants,
@@ -144,7 +151,7 @@ impl Sheet {
         sheet.lowest_host = sheet.contract.as_deref().and_then(first_host);
         // What it imports and may not have keeps it from starting; that was said already.
         if problems.is_empty() {
-            match specimen.describe().await {
+            match load::describe(engine, compiled).await {
                 Ok((manifest, hooks)) => {
                     sheet.hooks = hooks.iter().map(|hook| hook.as_str()).collect();
                     sheet.manifest = Some(Manifest {
@@ -348,9 +355,9 @@ impl Page {
             }
             return;
         }
-        for (at, line) in wrapped(text, WIDTH - 12).iter().enumerate() {
+        for (at, line) in wrapped(text, WIDTH - 13).iter().enumerate() {
             let name = if at == 0 { name } else { "" };
-            self.line(&format!("  {FAINT}{name:9}{FAINT:#} {line}"));
+            self.line(&format!("  {FAINT}{name:9}{FAINT:#}  {line}"));
         }
     }
 
@@ -492,9 +499,9 @@ mod tests {
         for fragment in [
             "stamp 1.2.3\n",
             "Stamps responses.\\u{1b}[2J\n",
-            "  stance    watcher: when it fails, the message goes on without it\n",
-            "  hooks     on-response\n",
-            "  contract  0.1.0, tamis 0.1.0 or later\n",
+            "  stance     watcher: when it fails, the message goes on without it\n",
+            "  hooks      on-response\n",
+            "  contract   0.1.0, tamis 0.1.0 or later\n",
             "  tamis:plugin/metrics@0.1.0        to be granted\n",
             "  and 1 that hold types only",
             "  [plugins.stamp]\n  component = \"stamp.wasm\"\n  sha256 = \"abab",
@@ -535,7 +542,7 @@ mod tests {
         };
         let page = strip_str(&sheet.shown()).to_string();
         assert!(page.starts_with("stamp.wasm\n"), "{page}");
-        assert!(page.contains("contract  0.9.0; this host speaks"), "{page}");
+        assert!(page.contains("contract   0.9.0; this host speaks"), "{page}");
         assert!(page.ends_with("plugins have no sockets\n"), "{page}");
         assert!(!page.contains("[plugins."), "no line would help: {page}");
     }

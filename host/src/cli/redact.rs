@@ -15,10 +15,10 @@ use std::time::Instant;
 use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use super::offline::Offline;
 use super::scrape::Scrape;
 use super::terminal::{DOUBTFUL, FAINT, STRONG, Terminal, aligned, count};
 use super::{Failure, cache_folder, or_stdin, with_runtime};
+use crate::app::Offline;
 use crate::config::{ByteSize, Config, Environment};
 use crate::filter::logs::LogChain;
 use crate::filter::{Moment, Record, Source};

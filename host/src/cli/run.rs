@@ -9,11 +9,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::{Failure, Terminal, cache_folder, or_stdin, with_runtime};
 use crate::app::{App, Options};
 use crate::config::{
-    AdminListen, Config, Environment, HttpOrigin, Level, Listen, Overrides, Span, Warning,
+    AdminListen, Config, Environment, HttpOrigin, Level, Listen, LogSourceKind, Overrides, Span,
+    Warning,
 };
 use summary::Summary;
 
@@ -54,6 +57,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "URL")]
     upstream: Vec<HttpOrigin>,
 
+    /// Takes records from standard input, a line each.
+    #[arg(long)]
+    stdin_logs: bool,
+
     /// Starts this, takes its output as log records, and ends with its status.
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -65,7 +72,7 @@ impl Arguments {
         environment: &Environment<'_>,
         terminal: &mut Terminal<'_>,
     ) -> Result<u8, Failure> {
-        let (mut config, warnings) = self.configuration(environment)?;
+        let (mut config, warnings) = self.configuration(environment, Path::new(DEFAULT))?;
         for warning in &warnings {
             terminal.say(warning.styled());
         }
@@ -74,28 +81,34 @@ impl Arguments {
             1 => config.logs.level.min(Level::Debug),
             _ => Level::Trace,
         };
+        let is_stdin = |kind: LogSourceKind| kind == LogSourceKind::Stdin;
         let options = Options {
             cache: cache_folder(environment),
+            stdin_logs: self.stdin_logs
+                || config.logs.sources.iter().any(|source| is_stdin(source.kind)),
             command: Some(self.command).filter(|command| !command.is_empty()),
             workers: None,
         };
         with_runtime(serve(config, options, terminal))
     }
 
-    /// The configuration that is meant, with what the command line says instead.
+    /// The configuration that is meant, with what the command line says instead; `default` is
+    /// the file that is taken when none is named.
     fn configuration(
         &self,
         environment: &Environment<'_>,
+        default: &Path,
     ) -> Result<(Config, Vec<Warning>), Failure> {
         let overrides = Overrides { listen: self.listen.clone(), admin: self.admin };
-        let there = Path::new(DEFAULT).exists();
+        let there = default.exists();
         match (&self.config, self.upstream.as_slice()) {
             (Some(file), _) => Ok(Config::read(&or_stdin(file.clone()), environment, &overrides)?),
-            (None, []) if there => Ok(Config::read(Path::new(DEFAULT), environment, &overrides)?),
+            (None, []) if there => Ok(Config::read(default, environment, &overrides)?),
             (None, []) => Err(nowhere_to_go()),
             // Which of the two is meant cannot be known, and the file may say what to redact.
             (None, _) if there => Err(Failure::usage(format!(
-                "both `--upstream` and the `{DEFAULT}` of this folder say where requests go"
+                "both `--upstream` and the `{}` of this folder say where requests go",
+                default.display()
             ))
             .help("leave `--upstream` out to run with the file")
             .help("or run in another folder, without it: `tamis -C DIR run --upstream …`")),
@@ -123,9 +136,10 @@ async fn serve(
     let summary = Summary::of(&config, options.command.as_deref());
     let grace = config.server.grace;
     let app = Box::pin(App::build(config, options)).await?;
-    let plugins: Vec<_> = app.plugins().iter().map(|plugin| plugin.report()).collect();
+    let plugins = app.plugins();
     let (addresses, admin) = (app.addresses(), app.admin());
     let stop = app.stop();
+    capture(&app);
     if terminal.talk.is_terminal() {
         terminal.say(summary.block(&addresses, admin, &plugins));
     } else {
@@ -135,7 +149,15 @@ async fn serve(
     let mut asked = false;
     loop {
         tokio::select! {
-            ended = &mut running => return Ok(ended.code),
+            ended = &mut running => {
+                return match ended.failure {
+                    None => Ok(ended.code),
+                    Some(why) => {
+                        let _ = Failure::failed(why).tell(terminal);
+                        Ok(ended.code)
+                    }
+                };
+            }
             () = signals.stop() => {
                 if asked {
                     terminal.say("stopping now");
@@ -149,6 +171,12 @@ async fn serve(
             }
         }
     }
+}
+
+/// From here on the host's own events are records.
+pub(super) fn capture(app: &App) {
+    // Fails only where a test has installed its own; the events go there.
+    _ = tracing_subscriber::registry().with(app.capture()).try_init();
 }
 
 /// The signals that mean stop.
@@ -239,25 +267,29 @@ mod tests {
         let path = folder.path().join("other.toml");
         std::fs::write(&path, "[[routes]]\nupstream = \"http://127.0.0.1:9\"\n").expect("a file");
         let run = parse(&["-c", path.to_str().expect("text"), "--admin", "off"]).expect("valid");
-        let (config, _) = run.configuration(&|_| None).expect("valid");
+        let (config, _) = run.configuration(&|_| None, Path::new("/nowhere")).expect("valid");
         assert_eq!(config.routes.len(), 1);
         assert_eq!(config.admin.listen.value, AdminListen::Off);
 
         let run = parse(&["-c", "/nowhere/tamis.toml"]).expect("valid");
-        assert_eq!(run.configuration(&|_| None).expect_err("no such file").status(), 2);
+        assert_eq!(
+            run.configuration(&|_| None, Path::new("/nowhere")).expect_err("no such file").status(),
+            2
+        );
     }
 
     #[test]
     fn without_a_configuration_the_upstream_is_enough() {
         let run = parse(&["--upstream", "http://127.0.0.1:9"]).expect("valid");
-        let (config, _) = run.configuration(&|_| None).expect("valid");
+        let (config, _) = run.configuration(&|_| None, Path::new("/nowhere")).expect("valid");
         assert_eq!((config.routes.len(), config.plugins.len()), (1, 4));
     }
 
     #[test]
     fn with_neither_it_says_the_two_ways() {
         let run = parse(&["--", "true"]).expect("valid");
-        let failure = run.configuration(&|_| None).expect_err("nothing to go on");
+        let failure =
+            run.configuration(&|_| None, Path::new("/nowhere")).expect_err("nothing to go on");
         assert_eq!(failure.status(), 2);
         let Failure::Usage { help, .. } = failure else { panic!("{failure:?}") };
         let help = help.join("\n");

@@ -61,6 +61,8 @@ pub struct Grants {
     pub state: bool,
     /// To report errors.
     pub errors: bool,
+    /// To have the interface for sending HTTP at all: `allow-http` is written, if only as `[]`.
+    pub outbound: bool,
     /// To send HTTP to these origins.
     pub http: Vec<Given<HttpOrigin>>,
     /// To probe these services.
@@ -73,7 +75,7 @@ impl Grants {
     /// None at all.
     pub fn none(origin: &Origin) -> Self {
         let (http, probe, origin) = (Vec::new(), Vec::new(), origin.clone());
-        Self { metrics: false, state: false, errors: false, http, probe, origin }
+        Self { metrics: false, state: false, errors: false, outbound: false, http, probe, origin }
     }
 }
 
@@ -238,13 +240,13 @@ impl Grants {
         let allow: Vec<Grant> =
             allow.unwrap_or_default().into_iter().map(|given| given.value).collect();
         let has = |grant| allow.contains(&grant);
+        let http = table.list("allow-http", |v| v.parse("an origin", "\"https://api.example\""));
         Self {
             metrics: has(Grant::Metrics),
             state: has(Grant::State),
             errors: has(Grant::Errors),
-            http: table
-                .list("allow-http", |v| v.parse("an origin", "\"https://api.example\""))
-                .unwrap_or_default(),
+            outbound: http.is_some(),
+            http: http.unwrap_or_default(),
             probe: table.list("allow-probe", Value::service).unwrap_or_default(),
             origin,
         }

@@ -444,7 +444,6 @@ mod testing {
 
     impl Process {
         /// Starts it and waits until it listens; none where it is not installed.
-        #[expect(clippy::print_stderr, reason = "a test that was skipped has to say so")]
         pub(super) async fn start(command: &mut Command, name: &str, port: u16) -> Option<Process> {
             let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
             let Ok(child) = child else {

@@ -12,6 +12,8 @@ use super::wasi;
 pub struct Grants {
     /// Capabilities named by `allow`.
     pub allow: BTreeSet<Capability>,
+    /// Whether it may have `outbound-http` at all; without an origin nothing can be sent.
+    pub outbound: bool,
     /// Origins that it may send to: `https://sentry.example`.
     pub allow_http: Vec<String>,
     /// Targets that it may probe: `tcp://db:5432`.
@@ -135,7 +137,7 @@ impl Grants {
         match interface {
             // A list that is there and empty grants the interface and no target: a plugin
             // may do without.
-            "outbound-http" if !self.allow_http.is_empty() => Verdict::Granted,
+            "outbound-http" if self.outbound => Verdict::Granted,
             "outbound-http" => missing("allow-http = [\"https://HOST\"]".to_owned()),
             // The upstreams may always be probed, so the interface is never refused.
             "probe" => Verdict::Granted,
@@ -163,6 +165,7 @@ mod tests {
     fn grants(allow: &[Capability], http: &[&str]) -> Grants {
         Grants {
             allow: allow.iter().copied().collect(),
+            outbound: !http.is_empty(),
             allow_http: http.iter().map(|&origin| origin.to_owned()).collect(),
             allow_probe: Vec::new(),
         }

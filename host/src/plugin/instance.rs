@@ -165,11 +165,7 @@ impl Instance {
             Ok(Err(mistakes)) => Err(StartError::Config(
                 mistakes
                     .into_iter()
-                    .map(|one| ConfigError {
-                        path: one.path,
-                        message: one.message,
-                        hint: one.hint,
-                    })
+                    .map(|one| ConfigError { path: one.path, message: one.message, hint: one.hint })
                     .collect(),
             )),
             Err(error) => {

@@ -142,10 +142,7 @@ pub fn read(
             let Some(builtin) = embedded::find(name) else {
                 let known: Vec<_> =
                     embedded::ALL.iter().map(|one| format!("`builtin:{}`", one.name)).collect();
-                return Err(LoadError::NoBuiltin {
-                    name: name.clone(),
-                    known: known.join(", "),
-                });
+                return Err(LoadError::NoBuiltin { name: name.clone(), known: known.join(", ") });
             };
             Ok(Compiled {
                 origin: origin.clone(),
@@ -216,11 +213,7 @@ pub struct Loaded {
 /// # Errors
 ///
 /// [`LoadError`], with everything that one stage found. Nothing stays behind.
-pub async fn load(
-    engine: &Engine,
-    compiled: &Compiled,
-    order: Order,
-) -> Result<Loaded, LoadError> {
+pub async fn load(engine: &Engine, compiled: &Compiled, order: Order) -> Result<Loaded, LoadError> {
     let component = &compiled.component;
     let imports = imports_of(engine, component);
     check_imports(&imports, &order.grants)?;
@@ -387,4 +380,3 @@ fn check_subscription(wants: &Subscription, hooks: Hooks, stance: Stance) -> Vec
     }
     misfits
 }
-

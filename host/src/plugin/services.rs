@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::load::LoadError;
+use crate::config;
 use crate::filter::background::ErrorEvent;
 use crate::filter::queue::{Bound, Queue};
 use crate::filter::{Fault, Hook, Name, Record, Severity, Source, exchange::Moment};
@@ -17,7 +18,6 @@ use crate::outbound::client::{self, Client};
 use crate::outbound::delivery::{self, Delivery};
 use crate::outbound::{self, Dialer, Origin};
 use crate::state::{self, Memory, State, Store};
-use crate::config;
 
 /// Records that a plugin may write per second.
 const RECORDS_PER_SECOND: u32 = 100;
@@ -181,7 +181,8 @@ impl Reach {
         }
         drop(deliveries);
         let servers = config.upstreams.iter().flat_map(|upstream| &upstream.servers);
-        let granted = plugin.grants.probe.iter().filter_map(|target| with_credentials(&target.value));
+        let granted =
+            plugin.grants.probe.iter().filter_map(|target| with_credentials(&target.value));
         let targets = granted.chain(servers.map(|server| server.value.to_string()));
         let origins = plugin.grants.http.iter().map(|origin| origin.value.to_string());
         PluginReach {
@@ -378,15 +379,15 @@ impl Services {
         let mut event = ErrorEvent::new(now, Severity::Error, &kind, message);
         event.attributes.push(("tamis.plugin".to_owned(), plugin.to_string().into()));
         event.attributes.push(("tamis.hook".to_owned(), hook.as_str().into()));
-        event.fingerprint =
-            vec![kind, plugin.to_string(), hook.as_str().to_owned()];
+        event.fingerprint = vec![kind, plugin.to_string(), hook.as_str().to_owned()];
         self.capture(event);
     }
 }
 
 /// About how many bytes an event holds.
 fn event_weight(event: &ErrorEvent) -> usize {
-    let frames: usize = event.exceptions.iter().map(|one| one.message.len() + one.frames.len() * 128).sum();
+    let frames: usize =
+        event.exceptions.iter().map(|one| one.message.len() + one.frames.len() * 128).sum();
     event.message.len() + frames + event.breadcrumbs.len() * 256 + event.attributes.len() * 128
 }
 

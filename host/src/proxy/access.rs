@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::StatusCode;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use tokio::sync::Notify;
 
 use crate::filter::exchange::{Exchange, Moment, Outcome, Summary};
@@ -241,9 +241,8 @@ struct AfterInner {
 impl After {
     /// With what takes access records, if there are to be any.
     pub fn new(records: Option<Records>, host: &Arc<metrics::Host>) -> Self {
-        let outcome = |outcome: Outcome| {
-            (outcome, host.exchanges.ended.with([outcome.as_str()]).split())
-        };
+        let outcome =
+            |outcome: Outcome| (outcome, host.exchanges.ended.with([outcome.as_str()]).split());
         Self(Rc::new(AfterInner {
             ended: RefCell::default(),
             filled: Notify::new(),
@@ -324,8 +323,7 @@ pub fn record(exchange: &Exchange, summary: &Summary) -> Record {
         Outcome::UpstreamFailed | Outcome::UpstreamTimeout | Outcome::Fault => Severity::Warn,
         Outcome::Completed | Outcome::ClientClosed | Outcome::Refused => Severity::Info,
     };
-    let mut record =
-        Record::structured(Moment::now().wall, Some(severity), "Request completed");
+    let mut record = Record::structured(Moment::now().wall, Some(severity), "Request completed");
     record.request_id = Some(Arc::clone(&exchange.request_id));
     record.trace = Some(exchange.trace.clone());
     let text = |text: &str| Value::Text(text.to_owned());

@@ -64,9 +64,10 @@ pub fn changed(headers: &mut HeaderMap) {
     for digest in DIGESTS {
         headers.remove(digest);
     }
-    let weak = headers.get(ETAG).filter(|tag| !tag.as_bytes().starts_with(b"W/")).map(|tag| {
-        HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat())
-    });
+    let weak = headers
+        .get(ETAG)
+        .filter(|tag| !tag.as_bytes().starts_with(b"W/"))
+        .map(|tag| HeaderValue::from_bytes(&[b"W/", tag.as_bytes()].concat()));
     if let Some(Ok(weak)) = weak {
         headers.insert(ETAG, weak);
     }
@@ -129,9 +130,8 @@ impl Passage {
             }
             // What was handed on before is on its way now; observers get to see it.
             self.walk.settle().await;
-            let frame = std::future::poll_fn(|context| {
-                Pin::new(&mut self.body).poll_frame(context)
-            });
+            let frame =
+                std::future::poll_fn(|context| Pin::new(&mut self.body).poll_frame(context));
             let passed = match frame.await {
                 Some(Err(error)) => {
                     self.state = State::Over;

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
+use super::encoding::CodingError;
 use crate::filter::body::BodyStop;
 use crate::filter::exchange::Outcome;
 use crate::filter::{Closed, FaultKind, Hook, LocalResponse};
-use super::encoding::CodingError;
 use crate::outbound::client;
 use crate::wire::{BodyError, Refusal};
 
@@ -86,9 +86,7 @@ impl Failure {
         use StatusCode as S;
         match self {
             Self::Refused(refusal) => refused(*refusal),
-            Self::NoRoute => {
-                reply(S::NOT_FOUND, "Nothing is served here.", Refused, "no-route")
-            }
+            Self::NoRoute => reply(S::NOT_FOUND, "Nothing is served here.", Refused, "no-route"),
             Self::BodyTooLong(_) => reply(
                 S::PAYLOAD_TOO_LARGE,
                 "The request body is too large.",
@@ -175,18 +173,12 @@ fn upstream(failure: &client::Failure) -> Reply {
             Outcome::UpstreamTimeout,
             kind,
         ),
-        _ if kind == "upstream.timeout.connect" => reply(
-            S::BAD_GATEWAY,
-            "The service cannot be reached.",
-            Outcome::UpstreamTimeout,
-            kind,
-        ),
-        client::Failure::Dial(_) => reply(
-            S::BAD_GATEWAY,
-            "The service cannot be reached.",
-            Outcome::UpstreamFailed,
-            kind,
-        ),
+        _ if kind == "upstream.timeout.connect" => {
+            reply(S::BAD_GATEWAY, "The service cannot be reached.", Outcome::UpstreamTimeout, kind)
+        }
+        client::Failure::Dial(_) => {
+            reply(S::BAD_GATEWAY, "The service cannot be reached.", Outcome::UpstreamFailed, kind)
+        }
         _ => reply(
             S::BAD_GATEWAY,
             "The service gave no proper answer.",
@@ -274,12 +266,7 @@ pub fn refused(refusal: Refusal) -> Reply {
         ),
         Refusal::Overloaded => Reply {
             retry_after: Some(1),
-            ..reply(
-                S::SERVICE_UNAVAILABLE,
-                "Too many connections are open.",
-                Refused,
-                "overloaded",
-            )
+            ..reply(S::SERVICE_UNAVAILABLE, "Too many connections are open.", Refused, "overloaded")
         },
         _ => reply(S::BAD_REQUEST, "The request is malformed.", Refused, "request.malformed"),
     }

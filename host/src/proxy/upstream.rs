@@ -296,10 +296,11 @@ mod tests {
     use super::*;
 
     fn upstream(servers: usize) -> Upstream {
-        let servers = (0..servers).map(|port| config::Given::built_in(
-            format!("http://127.0.0.1:{}", 9000 + port).parse().unwrap(),
-        ));
-        let mut config = config::Upstream::new("app", servers.collect(), config::Origin::built_in());
+        let servers = (0..servers).map(|port| {
+            config::Given::built_in(format!("http://127.0.0.1:{}", 9000 + port).parse().unwrap())
+        });
+        let mut config =
+            config::Upstream::new("app", servers.collect(), config::Origin::built_in());
         config.ejection = Some(Ejection {
             failures: 3,
             base: Duration::from_secs(10),

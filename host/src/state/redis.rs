@@ -410,7 +410,6 @@ mod tests {
 
     impl Server {
         /// Starts one; none where it is not installed.
-        #[expect(clippy::print_stderr, reason = "a test that was skipped has to say so")]
         async fn start(arguments: &[&str]) -> Option<Server> {
             let directory = tempfile::tempdir().expect("a directory");
             let port = TcpListener::bind("127.0.0.1:0")

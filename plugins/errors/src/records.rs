@@ -277,7 +277,9 @@ fn logger(attributes: &[Attribute]) -> Option<String> {
 fn is_logger_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 128
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-' | '/' | '$'))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-' | '/' | '$'))
 }
 
 /// Process and thread, as far as the record states them.

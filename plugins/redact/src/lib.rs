@@ -285,9 +285,7 @@ impl Redact {
         match self.engine.redact(kind, text.as_bytes(), &mut self.scratch) {
             std::borrow::Cow::Borrowed(_) => None,
             // The engine replaces whole characters by ASCII.
-            std::borrow::Cow::Owned(bytes) => {
-                Some(String::from_utf8_lossy(&bytes).into_owned())
-            }
+            std::borrow::Cow::Owned(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
         }
     }
 

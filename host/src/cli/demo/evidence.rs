@@ -175,39 +175,39 @@ pub(super) async fn gather(
     span: Duration,
     health: Vec<Asking>,
 ) -> Result<Evidence, String> {
+    // Figures first: the requests below are not to be among them.
     let control = |page: &str| format!("http://{}{page}", places.control);
     let tally: Tally = read(&asker.get(&control("/tally")).await?)?;
     let journal: Vec<Entry> = read(&asker.get(&control("/journal")).await?)?;
-    let redaction = redaction(asker, places, &journal, &tally).await?;
-    let errors = errors(asker, places, &tally).await?;
-    let all = sum.all as f64;
+    let (name, all) = (format!("{TIMES}_count"), sum.all as f64);
     // Counted once the last byte is with the client, and off the way of the request.
-    let name = format!("{TIMES}_count");
     let scrape = until(
         || scrape(asker, places),
         |seen| seen.as_ref().is_ok_and(|scrape| scrape.sum(&name, &[]) >= all),
     );
     let scrape = scrape.await?;
-    let mut evidence = Evidence {
-        timing: timing(&scrape, &sum),
-        costs: costs(&scrape),
-        redaction: Redaction { rules: whole(scrape.by(MATCHES, &[], "rule")), ..redaction },
-        errors: errors.0,
-        errors_leak: errors.1,
-        sum,
-        span,
-        tally,
-        health,
-    };
-    // Behind everything that is counted, so that it is not.
+    let redaction = redaction(asker, places, &journal, &tally).await?;
+    let (errors, errors_leak) = errors(asker, places, &tally).await?;
     let example = asker.get(&format!("http://{}/api/products", places.public)).await?;
     let field = |name: &str| {
         let value = example.headers.get(name)?;
         Some(value.to_str().ok()?.to_owned())
     };
-    evidence.timing.server_timing = field("server-timing");
-    evidence.timing.request_id = field("x-request-id");
-    Ok(evidence)
+    Ok(Evidence {
+        timing: Timing {
+            routes: routes(&scrape, &sum),
+            server_timing: field("server-timing"),
+            request_id: field("x-request-id"),
+        },
+        costs: costs(&scrape),
+        redaction: Redaction { rules: whole(scrape.by(MATCHES, &[], "rule")), ..redaction },
+        errors,
+        errors_leak,
+        sum,
+        span,
+        tally,
+        health,
+    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(asked: &Asked) -> Result<T, String> {
@@ -233,8 +233,9 @@ async fn redaction(
         || async { messages(&places.records) },
         |messages| logged(messages) >= tally.requests,
     );
-    let (text, messages) = (messages.await, std::fs::read_to_string(&places.records));
-    let (messages, text) = (text, messages.map_err(|error| format!("the log is gone: {error}"))?);
+    let messages = messages.await;
+    let text = std::fs::read_to_string(&places.records)
+        .map_err(|error| format!("the log cannot be read: {error}"))?;
     let lines = EXAMPLES.iter().filter_map(|start| example(start, journal, &messages));
     let customer = "/api/customers/1017";
     let before = asker.get(&format!("http://{}{customer}", places.shop)).await?;
@@ -298,16 +299,13 @@ async fn errors(
     tally: &Tally,
 ) -> Result<(Vec<Group>, usize), String> {
     let url = format!("http://{}/errors?format=json", places.admin);
-    let all: u64 = tally.exceptions.values().sum();
     // They wait a while for the other half of the same failure.
-    let page = until(
-        || asker.get(&url),
-        |page| {
-            page.as_ref().is_ok_and(|page| {
-                groups(&page.body).iter().map(|(_, one)| one.count).sum::<u64>() >= all
-            })
-        },
-    );
+    let complete = |page: &str| {
+        let groups: Vec<_> = groups(page).into_iter().map(|(_, group)| group).collect();
+        tally.exceptions.iter().all(|(name, count)| counted(&groups, name) >= *count)
+    };
+    let page =
+        until(|| asker.get(&url), |page| page.as_ref().is_ok_and(|page| complete(&page.body)));
     let page = page.await?;
     let mut leaked = leaks(&page.body);
     let mut found = groups(&page.body);
@@ -317,6 +315,12 @@ async fn errors(
         group.place = place(&detail.body).unwrap_or_default();
     }
     Ok((found.into_iter().map(|(_, group)| group).collect(), leaked))
+}
+
+/// How often an exception of this type was counted, whether its module is told or not.
+pub(super) fn counted(groups: &[Group], name: &str) -> u64 {
+    let short = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
+    groups.iter().filter(|group| short(&group.name) == short(name)).map(|group| group.count).sum()
 }
 
 /// Groups with their ids, the largest first.
@@ -351,18 +355,18 @@ fn place(detail: &str) -> Option<String> {
     Some(format!("{file}{line}{}", function.unwrap_or_default()))
 }
 
-fn timing(scrape: &Scrape, sum: &Sum) -> Timing {
+fn routes(scrape: &Scrape, sum: &Sum) -> Vec<RouteTimes> {
     let seconds = |value: Option<f64>| Duration::from_secs_f64(value.unwrap_or(0.0).max(0.0));
-    let routes = sum.routes.keys().map(|route| {
-        let labels = [("http_route", *route)];
+    let times = |route: &str| {
+        let labels = [("http_route", route)];
         RouteTimes {
-            route: (*route).to_owned(),
+            route: route.to_owned(),
             requests: scrape.sum(&format!("{TIMES}_count"), &labels) as u64,
             p50: seconds(scrape.quantile(TIMES, &labels, 0.5)),
             p95: seconds(scrape.quantile(TIMES, &labels, 0.95)),
         }
-    });
-    Timing { routes: routes.collect(), ..Timing::default() }
+    };
+    sum.routes.keys().map(|route| times(route)).collect()
 }
 
 fn costs(scrape: &Scrape) -> Vec<Cost> {
@@ -435,6 +439,9 @@ mod tests {
         assert_eq!(shown, [("b", 7, "OutOfMemory"), ("a", 2, "KeyError")]);
         assert_eq!(groups[1].1.message, "'x'");
         assert!(super::groups("<html>").is_empty());
+        let groups: Vec<_> = groups.into_iter().map(|(_, group)| group).collect();
+        assert_eq!(counted(&groups, "shop.KeyError"), 2);
+        assert_eq!(counted(&groups, "Error"), 0, "not the end of another word");
 
         let detail = r#"{"event": {"exception": {"values": [{"stacktrace": {"frames": [
             {"filename": "a.py", "lineno": 1},
@@ -457,11 +464,8 @@ mod tests {
         let scrape = Scrape::parse(text);
         let mut sum = Sum::default();
         sum.routes.insert("shop", vec![Duration::from_millis(1); 3]);
-        let timing = timing(&scrape, &sum);
-        assert_eq!(
-            (timing.routes[0].requests, timing.routes[0].p50),
-            (3, Duration::from_millis(50))
-        );
+        let routes = routes(&scrape, &sum);
+        assert_eq!((routes[0].requests, routes[0].p50), (3, Duration::from_millis(50)));
         let costs = costs(&scrape);
         assert_eq!((costs.len(), costs[0].calls), (1, 6));
         assert_eq!(costs[0].p50, Duration::from_micros(5));

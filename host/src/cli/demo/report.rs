@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::evidence::{Asking, Evidence, Places};
+use super::evidence::{Asking, Evidence, Places, counted};
 use super::sample::people::leaks;
 use crate::cli::terminal::{
     BAD, COMMAND, DOUBTFUL, FAINT, GOOD, Printable, STRONG, WIDTH, aligned, shortened, wrapped,
@@ -150,12 +150,9 @@ fn health(evidence: &Evidence) -> Vec<String> {
 fn errors(evidence: &Evidence) -> Vec<String> {
     let mut doubts = Vec::new();
     for (name, count) in &evidence.tally.exceptions {
-        let short = name.rsplit('.').next().unwrap_or(name);
-        let is_it = |group: &str| group.rsplit('.').next() == Some(short);
-        let groups = evidence.errors.iter().filter(|group| is_it(&group.name));
-        let counted: u64 = groups.map(|group| group.count).sum();
+        let counted = counted(&evidence.errors, name);
         if counted != *count {
-            doubts.push(format!("{counted} of {count} `{short}` were counted"));
+            doubts.push(format!("{counted} of {count} `{name}` were counted"));
         }
     }
     if evidence.errors_leak > 0 {

@@ -145,6 +145,7 @@ start-period = "0s"
 [plugins.errors]
 component = "builtin:errors"
 allow = ["metrics", "state", "errors"]
+allow-http = []
 config = {{ environment = "demo", merge-window = "1s" }}
 
 [plugins.redact]
@@ -155,7 +156,7 @@ allow = ["metrics"]
 [plugins.mask]
 component = "builtin:redact"
 allow = ["metrics"]
-config = {{ rules = ["email", "card"] }}
+config = {{ rules = ["email", "card"], responses = true }}
 
 [logs]
 plugins = ["redact", "errors"]

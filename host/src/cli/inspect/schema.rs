@@ -62,9 +62,10 @@ impl<'a> Writer<'a> {
             return;
         }
         let hide = if optional { "#" } else { "" };
+        let named = self.resolved(&schema["additionalProperties"]);
         // A table that only holds tables needs no header of its own.
-        let has_keys = schema["properties"].is_object();
-        if depth == 0 || has_keys {
+        let has_header = depth == 0 || schema["properties"].is_object() || !is_table(named);
+        if has_header {
             self.lines.push(format!("{hide}[{name}]"));
         }
         let required = |key: &str| {
@@ -90,9 +91,8 @@ impl<'a> Writer<'a> {
             self.lines.push(format!("{hide}{} = {value}", bare(key)));
         }
         // Keys that the operator names.
-        let named = self.resolved(&schema["additionalProperties"]);
         if is_table(named) {
-            if depth == 0 || has_keys {
+            if has_header {
                 self.gap();
             }
             self.comment(&schema["additionalProperties"], named, false);
@@ -257,6 +257,7 @@ mod tests {
                 },
                 "rule": { "type": "array", "items": { "$ref": "#/$defs/rule" } },
                 "checks": { "additionalProperties": { "properties": { "url": { "type": "string" } } } },
+                "words": { "additionalProperties": { "type": "string", "description": "One." } },
             },
             "$defs": { "rule": { "required": ["name"], "properties": { "name": { "type": "string" } } } },
         });
@@ -271,6 +272,7 @@ mod tests {
             "#depth = 3\n",
             "\n# How it is asked. Has to be there.\n[plugins.x.config.check]\n#path = \"/\"\n",
             "\n#[[plugins.x.config.rule]]\n# Has to be there.\n#name = \"\"",
+            "\n\n#[plugins.x.config.words]\n# One.\n#NAME = \"\"",
             "\n\n#[plugins.x.config.checks.NAME]\n#url = \"\"",
         ] {
             assert!(text.contains(fragment), "{fragment:?} in\n{text}");

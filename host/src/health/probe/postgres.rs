@@ -236,7 +236,6 @@ mod tests {
     }
 
     impl Server {
-        #[expect(clippy::print_stderr, reason = "a test that was skipped has to say so")]
         async fn start(options: &[&str]) -> Option<Server> {
             let directory = tempfile::tempdir().expect("a directory");
             let user = user();

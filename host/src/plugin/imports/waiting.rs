@@ -58,11 +58,7 @@ fn lifetime(ttl: Option<u64>) -> Option<Duration> {
 }
 
 impl wit::state::Host for Sandbox {
-    async fn get(
-        &mut self,
-        scope: wit::state::Scope,
-        key: String,
-    ) -> StateResult<Option<Vec<u8>>> {
+    async fn get(&mut self, scope: wit::state::Scope, key: String) -> StateResult<Option<Vec<u8>>> {
         self.enter()?;
         let answer = match self.scope(scope) {
             Err(error) => return Ok(Err(error)),
@@ -177,8 +173,7 @@ impl wit::outbound_http::Host for Sandbox {
     async fn send(
         &mut self,
         request: wit::outbound_http::Request,
-    ) -> wasmtime::Result<Result<wit::outbound_http::Response, wit::outbound_http::SendError>>
-    {
+    ) -> wasmtime::Result<Result<wit::outbound_http::Response, wit::outbound_http::SendError>> {
         use wit::outbound_http::SendError;
         self.enter()?;
         if self.must_not_wait() {
