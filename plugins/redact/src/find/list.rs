@@ -2,7 +2,8 @@
 //!
 //! Names and attributes stay, every value goes.
 
-use super::{Finder, Mode, Then};
+use super::Finder;
+use super::mode::{Mode, Then};
 use crate::action::WHOLE_MAX;
 use crate::bytes;
 use crate::ending::{Ending, Quote};
