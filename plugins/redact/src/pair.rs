@@ -274,21 +274,7 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
         let opens = match name.quote {
             Some(outer) => quote.sign != outer.sign || quote.level == outer.level,
             // A quote before something that separates closes a string around the pair.
-            None => !matches!(
-                text.at(inside),
-                b',' | b'}'
-                    | b']'
-                    | b')'
-                    | b'>'
-                    | b':'
-                    | b';'
-                    | b' '
-                    | b'\n'
-                    | b'\r'
-                    | b'\t'
-                    | b'\\'
-                    | 0
-            ),
+            None => !closes(text.at(inside)),
         };
         return opens.then_some(Value {
             quote: Some(quote),
@@ -315,6 +301,14 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
             (!empty).then_some(Value::new(start, Ending::bare()))
         }
     }
+}
+
+/// Whether a quote before this byte is more likely the end of a string than its beginning.
+pub(crate) fn closes(next: u8) -> bool {
+    matches!(
+        next,
+        b',' | b'}' | b']' | b')' | b'>' | b':' | b';' | b' ' | b'\n' | b'\r' | b'\t' | b'\\' | 0
+    )
 }
 
 /// The quote that opens a string at `start`.

@@ -272,6 +272,7 @@ mod tests {
     #[test]
     fn national_numbers_need_a_word() {
         check("Phone: 0490 75 40 81", Some("0490 75 40 81"));
+        check("Phone: (72) 754-186", Some("(72) 754-186"));
         check("\"phone\":\"081234567890\"", Some("081234567890"));
         check("call me on (64) 3591-3246?", Some("(64) 3591-3246"));
         check("71-33-52-22", None);

@@ -6,7 +6,7 @@
 mod shapes;
 
 use super::context;
-use crate::bytes::{self, ALNUM, BASE64, DIGIT, HEX, LETTER, LOWER, UPPER, WORD};
+use crate::bytes::{self, ALNUM, BASE64, DIGIT, LETTER, LOWER, UPPER, WORD};
 use crate::rule::{RuleId, named};
 use crate::text::Text;
 use shapes::{BEHIND_POINTS, KEYS, SHAPES, Shape, TWILIO, first_three, has_digit};
