@@ -43,7 +43,11 @@ impl Candidates {
 
         let digit = both(|m| m.digit);
         let digit_before = digit << 1 | u128::from(before.digit);
-        let run = digit | (both(|m| m.gap) & digit_before & digit >> 1);
+        let mut run = digit | (both(|m| m.gap) & digit_before & digit >> 1);
+        if here.wide[0] | next.wide[0] != 0 {
+            let gap = both(|m| m.wide[0]) & both(|m| m.wide[1]) >> 1 & digit_before & digit >> 2;
+            run |= gap | gap << 1;
+        }
         let run2 = run & run >> 1;
         let run4 = run2 & run2 >> 2;
         let run7 = run4 & run4 >> 3;
@@ -162,6 +166,7 @@ mod tests {
         let digits = |text: &str| found(text.as_bytes(), 0, |c| c.digits);
         assert_eq!(digits("pay 4111 1111 1111 1111."), [4, 9, 14]);
         assert_eq!(digits("at 203.0.113.7 ok"), [3, 7]);
+        assert_eq!(digits("4111\u{a0}1111 1"), [0]);
         assert_eq!(digits("x4111111111111111"), [] as [usize; 0], "glued to a letter");
         assert_eq!(digits("_4111111"), [1], "an underscore is a border");
         assert_eq!(digits("12:34:56 200"), [] as [usize; 0]);

@@ -9,58 +9,27 @@
 //! finder into a [`Mode`] in which it needs to keep nothing. Candidates of such values are dead
 //! inside of others, so each byte is read a bounded number of times.
 
-use crate::action::WHOLE_MAX;
-use crate::bytes::{self, TOKEN, WORD};
 use crate::candidate::{Before, Candidates, positions};
-use crate::ending::{Ending, Quote};
+use crate::ending::Quote;
 use crate::engine::Engine;
-use crate::names::Family;
-use crate::pair::{self, Name, Value};
-use crate::pem::{self, Part, Pem};
 use crate::place::Kind;
-use crate::plausible;
 use crate::rule::{self, RuleId};
 use crate::scan::{BLOCK, classify_at};
 use crate::span::{NEAR, Role, Span, resolve};
 use crate::text::Text;
-use crate::value::{self, token::Scheme, userinfo::Authority};
-use member::Close;
+use crate::value::{self, userinfo::Authority};
 use std::ops::Range;
 
 mod list;
 mod member;
+mod mode;
+mod named;
 mod number;
 mod tail;
+mod token;
 
 pub(crate) use list::Cookies;
-
-/// What the finder is in the middle of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Nothing.
-    Open,
-    /// A value whose marker is written.
-    Swallow { ending: Ending, then: Then },
-    /// Before a pair of a list of cookies.
-    Cookies(Cookies),
-    /// Behind a line of a private key.
-    Pem(Pem),
-    /// Behind the value of a member that is taken out.
-    Close(Close),
-}
-
-/// What follows a value that is swallowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Then {
-    /// Text.
-    Open,
-    /// The rest of a member.
-    Close(Close),
-    /// The next cookie.
-    Cookies(Cookies),
-    /// The next line of a key.
-    Pem(Pem),
-}
+pub(crate) use mode::Mode;
 
 /// What is carried from one piece of a text to the next. Positions count from the first byte that
 /// is still known.
@@ -376,373 +345,12 @@ impl Finder<'_> {
         }
     }
 
-    /// A word that may be a token, by its own prefix or by what stands before it.
-    fn token(&mut self, start: usize) {
-        let text = &self.text;
-        let (first, second) = (text.at(start), text.at(start + 1));
-        text.forget();
-        if text.before(start, 1) == b' ' && self.credentials(start) {
-            return;
-        }
-        let text = &self.text;
-        if !value::secret::may_begin(first, second) && !value::secret::is_led(text, start) {
-            return;
-        }
-        let earliest = value::secret::earliest(text, start);
-        let jwt = if first == b'e' && second == b'y' && self.engine.is_on(rule::JWT) {
-            let word_end = self.word_end(start, value::jwt::HEADER_MAX + 1);
-            value::jwt::find(&self.text, start, word_end)
-        } else {
-            None
-        };
-        let text = &self.text;
-        let found = match jwt {
-            Some(range) => Some((rule::JWT, range, JWT_RUN)),
-            None => {
-                value::secret::find(text, start).map(|found| (found.rule, found.range, found.class))
-            }
-        };
-        if text.is_open() {
-            self.hold(earliest);
-            return;
-        }
-        let Some((rule, range, class)) = found else { return };
-        let goes_on = rule == rule::JWT || (class != 0 && range.len() >= value::secret::PROOF);
-        self.run_on(rule, range, class, goes_on);
-    }
-
-    /// Behind the word that holds `start`, or where it is longer than `most`. A word is read once
-    /// however many candidates are in it.
-    fn word_end(&mut self, start: usize, most: usize) -> usize {
-        let limit = start + most;
-        if self.word_end < start {
-            self.word_end = start;
-        }
-        while self.word_end < limit && bytes::is(self.text.at(self.word_end), WORD) {
-            self.word_end += 1;
-        }
-        // What ends the word has to be seen by each of its candidates.
-        self.text.at(self.word_end.min(limit));
-        self.word_end.min(limit)
-    }
-
-    /// The token behind `Bearer` or `Basic`. False when there is none.
-    #[inline]
-    fn credentials(&mut self, start: usize) -> bool {
-        let Some((scheme, word)) = value::token::scheme_before(&self.text, start) else {
-            return false;
-        };
-        let rule = if scheme == Scheme::Basic { rule::BASIC } else { rule::BEARER };
-        if !self.engine.is_on(rule) || self.engine.is_behind_marker(&self.text, word) {
-            return false;
-        }
-        let found = value::token::find(&self.text, start, scheme);
-        if self.text.is_open() {
-            self.hold(start);
-            return true;
-        }
-        let Some(range) = found else { return false };
-        let goes_on = range.len() >= value::token::PROOF;
-        self.run_on(rule, range, TOKEN, goes_on);
-        true
-    }
-
-    /// A proven token, which may be longer than what was read of it.
-    fn run_on(&mut self, rule: RuleId, range: Range<usize>, class: u16, goes_on: bool) {
-        if !self.engine.is_on(rule) {
-            return;
-        }
-        let is_free = range.start >= self.state.floor.max(self.state.settled) && self.cut.is_none();
-        if self.engine.is_behind_marker(&self.text, range.start) {
-            return;
-        }
-        if goes_on && is_free && !self.engine.is_report(rule) {
-            let value =
-                Value { start: range.start, ending: Ending::Run(class), wrap: None, quote: None };
-            if self.has_to_wait(rule, &value) {
-                return;
-            }
-            self.take(rule, value.start, value, Role::Named, Then::Open);
-        } else {
-            self.add(rule, range, None);
-        }
-    }
-
-    fn dashes(&mut self, start: usize) {
-        if !self.engine.is_on(rule::PRIVATE_KEY) || start < self.state.settled {
-            return;
-        }
-        self.text.forget();
-        let heading = pem::heading(&self.text, start);
-        if self.text.is_open() {
-            self.hold(start);
-            return;
-        }
-        let Some(end) = heading else { return };
-        if self.engine.is_report(rule::PRIVATE_KEY) {
-            self.add(rule::PRIVATE_KEY, start..end, None);
-            return;
-        }
-        let region = self.open_region(start);
-        self.push(Span { start, end, rule: rule::PRIVATE_KEY, wrap: None, role: Role::Named });
-        self.state.mode = Mode::Pem(Pem { read: 0 });
-        self.finish_region(region, end);
-    }
-
     fn push(&mut self, span: Span) {
         self.found.spans.push(span);
     }
 
     fn hold(&mut self, start: usize) {
         self.found.holds.push(start.max(self.state.settled));
-    }
-
-    /// Begins a region whose end is not known.
-    fn open_region(&mut self, start: usize) -> usize {
-        self.push(Span {
-            start,
-            end: usize::MAX,
-            rule: rule::COOKIE,
-            wrap: None,
-            role: Role::Region,
-        });
-        self.found.spans.len() - 1
-    }
-
-    /// Runs the mode that was set from `at` on; the region ends with it.
-    fn finish_region(&mut self, region: usize, at: usize) {
-        match self.drive(at) {
-            Ok(end) => {
-                self.found.spans[region].end = end;
-                self.state.floor = end;
-            }
-            Err(at) => self.cut_off(self.found.spans[region].start, at),
-        }
-    }
-
-    fn cut_off(&mut self, start: usize, at: usize) {
-        self.cut = Some((start, at));
-        self.state.floor = usize::MAX;
-    }
-
-    /// Goes on with the mode from `at`: to its end, or as far as there is text for it.
-    fn drive(&mut self, mut at: usize) -> Result<usize, usize> {
-        loop {
-            self.text.forget();
-            match self.state.mode {
-                Mode::Open => return Ok(at),
-                Mode::Swallow { mut ending, then } => {
-                    let progress = ending.advance(&self.text.bytes()[at..], self.text.is_last());
-                    self.rest(at, at + progress.taken);
-                    at += progress.taken;
-                    if !progress.ended {
-                        self.state.mode = Mode::Swallow { ending, then };
-                        return Err(at);
-                    }
-                    self.state.mode = match then {
-                        Then::Open => Mode::Open,
-                        Then::Close(close) => Mode::Close(close),
-                        Then::Cookies(cookies) => Mode::Cookies(cookies),
-                        Then::Pem(pem) => Mode::Pem(Pem { read: pem.read + progress.taken }),
-                    };
-                }
-                Mode::Close(close) => match close.read(&self.text, at) {
-                    Ok(end) => {
-                        self.rest(at, end);
-                        at = end;
-                        self.state.mode = Mode::Open;
-                    }
-                    Err((end, close)) => {
-                        self.rest(at, end);
-                        self.state.mode = Mode::Close(close);
-                        return Err(end);
-                    }
-                },
-                Mode::Pem(_) if self.text.is_records() && at >= self.text.len() => return Ok(at),
-                Mode::Pem(pem) => {
-                    let part = pem::next(&self.text, pem, at);
-                    if self.text.is_open() {
-                        return Err(at);
-                    }
-                    let behind = |end: usize| Pem { read: pem.read + end - at };
-                    let (mode, start, end) = match part {
-                        Part::Line { start, end } => (Mode::Pem(behind(end)), start, end),
-                        Part::LongLine { start, end } => {
-                            let then = Then::Pem(behind(end));
-                            (Mode::Swallow { ending: Ending::Run(bytes::BASE64), then }, start, end)
-                        }
-                        Part::Last { start, end } => (Mode::Open, start, end),
-                        Part::End(end) => (Mode::Open, end, end),
-                    };
-                    if end > start {
-                        self.push(Span {
-                            start,
-                            end,
-                            rule: rule::PRIVATE_KEY,
-                            wrap: None,
-                            role: Role::Named,
-                        });
-                    }
-                    self.state.mode = mode;
-                    at = end;
-                }
-                Mode::Cookies(cookies) => at = self.cookie(cookies, at)?,
-            }
-        }
-    }
-
-    /// Bytes of a value whose marker is written: in the piece in which the value began it simply
-    /// becomes longer.
-    fn rest(&mut self, start: usize, end: usize) {
-        let last = self.found.spans.iter_mut().rev().find(|span| span.role != Role::Region);
-        match last {
-            Some(span) if span.end == start && span.role != Role::Value => span.end = end,
-            _ if end > start => {
-                self.push(Span { start, end, rule: rule::PASSWORD, wrap: None, role: Role::Rest });
-            }
-            _ => {}
-        }
-    }
-
-    /// Replaces a value as far as there is. Of one that is dropped with its name the hit begins at
-    /// `start`.
-    fn take(&mut self, rule: RuleId, start: usize, value: Value, role: Role, then: Then) {
-        let span = self.found.spans.len();
-        self.push(Span { start, end: value.start, rule, wrap: value.wrap, role });
-        self.state.mode = Mode::Swallow { ending: value.ending, then };
-        match self.drive(value.start) {
-            Ok(end) => self.state.floor = end,
-            Err(at) => {
-                self.found.spans[span].end = usize::MAX;
-                self.cut_off(start, at);
-            }
-        }
-    }
-
-    /// A sign behind which a value may follow.
-    #[inline]
-    fn assign(&mut self, sign: usize) {
-        if let Some(name) = pair::name_before(&self.text, self.engine.names(), self.kind, sign) {
-            self.pair(&name, sign);
-        }
-    }
-
-    fn pair(&mut self, name: &Name, sign: usize) {
-        self.text.forget();
-        let engine = self.engine;
-        let ours = engine.is_own_token(&self.text, sign)
-            || engine.is_own_marker(self.text.slice(name.start, name.end));
-        if ours || engine.is_behind_marker(&self.text, name.start) {
-            return;
-        }
-        let value = pair::value_behind(&self.text, self.kind, name, sign);
-        if self.text.is_open() {
-            self.hold(self.earliest_of_pair(name, sign));
-            return;
-        }
-        let Some(mut value) = value else { return };
-        match name.family {
-            Family::Cookie | Family::SetCookie => return self.cookies(name, value, sign),
-            Family::Authorization => {
-                let behind = pair::behind_scheme(&self.text, value.start);
-                if self.text.is_open() {
-                    self.hold(value.start);
-                    return;
-                }
-                if let Some(start) = behind {
-                    value.start = start;
-                }
-            }
-            _ => {}
-        }
-        if value.start >= self.state.settled {
-            self.secret(name, value, sign);
-        }
-    }
-
-    /// The value of a name that makes it a secret, unless it shows that it is none.
-    fn secret(&mut self, name: &Name, value: Value, sign: usize) {
-        let text = &self.text;
-        let rule = self.rule_of(name, value.start);
-        if !self.engine.is_on(rule) {
-            return;
-        }
-        let mut ending = value.ending;
-        let most = NEAR + 8;
-        let known = text.slice(value.start, (value.start + most).min(text.len()));
-        let is_all = value.start + most > text.len() && text.is_last();
-        let progress = ending.advance(known, is_all);
-        if !progress.ended && known.len() < most && !is_all {
-            self.hold(self.earliest_of_pair(name, sign));
-            return;
-        }
-        text.forget();
-        let end = value.start + progress.taken;
-        let seen = text.slice(value.start, end);
-        let passes = (progress.ended && self.engine.is_placeholder(name, seen)) || seen.is_empty();
-        let judged = value.start..end.min(value.start + NEAR);
-        let implausible =
-            !plausible::may_be_secret(text, self.engine.names(), name, &value, sign, judged);
-        if text.is_open() {
-            self.hold(self.earliest_of_pair(name, sign));
-            return;
-        }
-        if passes || implausible {
-            return;
-        }
-        if self.engine.is_report(rule) {
-            self.add(rule, value.start..end, None);
-            return;
-        }
-        self.replace(name, value, rule);
-    }
-
-    /// Takes a value, or the whole pair where it is to be dropped.
-    fn replace(&mut self, name: &Name, value: Value, rule: RuleId) {
-        if self.has_to_wait(rule, &value) {
-            return;
-        }
-        let pair = if self.engine.drops(rule) { self.pair_around(name, &value) } else { None };
-        match pair {
-            Some(pair) => {
-                let close = Close { quote: value.quote, separator: pair.separator };
-                self.take(rule, pair.start, value, Role::Dropped, Then::Close(close));
-            }
-            None => self.take(rule, value.start, value, Role::Named, Then::Open),
-        }
-    }
-
-    /// Whether the action needs a value whose end has not come. Too long ones are masked instead.
-    fn has_to_wait(&mut self, rule: RuleId, value: &Value) -> bool {
-        if !self.engine.needs_whole(rule) {
-            return false;
-        }
-        let mut ending = value.ending;
-        let progress = ending.advance(&self.text.bytes()[value.start..], self.text.is_last());
-        let waits = !progress.ended && progress.taken < WHOLE_MAX;
-        if waits {
-            self.hold(value.start);
-        }
-        waits
-    }
-
-    fn rule_of(&self, name: &Name, start: usize) -> RuleId {
-        match name.family {
-            Family::Signature => rule::URL_SIGNATURE,
-            Family::Cookie | Family::SetCookie => rule::COOKIE,
-            Family::Authorization => {
-                if self.text.ends_with_word(start, b"basic ") {
-                    rule::BASIC
-                } else if self.text.before(start, 1) == b' '
-                    && self.text.ends_with_word(start, b"bearer ")
-                {
-                    rule::BEARER
-                } else {
-                    rule::PASSWORD
-                }
-            }
-            Family::Secret { .. } => rule::PASSWORD,
-        }
     }
 
     /// What has to stay in sight at the end of a piece, so that hits can still be found in it.
@@ -754,6 +362,3 @@ impl Finder<'_> {
         }
     }
 }
-
-/// Letters, digits, `-`, `_`, and points between them.
-const JWT_RUN: u16 = TOKEN | WORD;

@@ -8,6 +8,12 @@
 //! Nearly every name in a log is harmless, so [`Names::may_end`] dismisses it by its last bytes
 //! before anything is split.
 
+mod list;
+mod split;
+
+use list::{ALONE, AT_THE_END, EXACT, GLUED, HARMLESS, STRONG, TRAILERS};
+use split::{Words, without_digits};
+
 /// What a name says about its value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Family {
@@ -23,149 +29,6 @@ pub(crate) enum Family {
     /// A signature or credential in the query of a signed URL. Compared in exact case.
     Signature,
 }
-
-const STRONG: Family = Family::Secret { weak: false };
-const WEAK: Family = Family::Secret { weak: true };
-
-/// Words of a rule, joined by `_`. Those of the second list are the whole name or nothing.
-const AT_THE_END: &[(&str, Family)] = &[
-    ("password", STRONG),
-    ("passwords", STRONG),
-    ("passwd", STRONG),
-    ("pwd", STRONG),
-    ("passphrase", STRONG),
-    ("passcode", STRONG),
-    ("secret", WEAK),
-    ("secrets", WEAK),
-    ("token", WEAK),
-    ("access_tokens", STRONG),
-    ("refresh_tokens", STRONG),
-    ("api_tokens", STRONG),
-    ("api_key", STRONG),
-    ("api_keys", STRONG),
-    ("apikey", STRONG),
-    ("apikeys", STRONG),
-    ("access_key", STRONG),
-    ("access_keys", STRONG),
-    ("account_key", STRONG),
-    ("secret_key", STRONG),
-    ("secretkey", STRONG),
-    ("secret_key_base", STRONG),
-    ("private_key", STRONG),
-    ("privatekey", STRONG),
-    ("encryption_key", STRONG),
-    ("signing_key", STRONG),
-    ("session_key", STRONG),
-    ("master_key", STRONG),
-    ("session", WEAK),
-    ("session_id", WEAK),
-    ("sessionid", WEAK),
-    ("sessid", WEAK),
-    ("phpsessid", WEAK),
-    ("jsessionid", WEAK),
-    ("sid", WEAK),
-    ("csrf", WEAK),
-    ("xsrf", WEAK),
-    ("otp", WEAK),
-    ("totp", WEAK),
-    ("mfa_code", WEAK),
-    ("two_factor", WEAK),
-    ("two_factor_code", WEAK),
-    ("cvv", WEAK),
-    ("cvc", WEAK),
-    ("cvv2", WEAK),
-    ("cvc2", WEAK),
-    ("security_code", WEAK),
-    ("ssn", WEAK),
-    ("social_security", WEAK),
-    ("social_security_number", WEAK),
-    ("card_number", WEAK),
-    ("cardnumber", WEAK),
-    ("credit_card", WEAK),
-    ("creditcard", WEAK),
-    ("iban", WEAK),
-    ("account_number", WEAK),
-    ("credentials", WEAK),
-    ("authorization", Family::Authorization),
-    ("cookie", Family::Cookie),
-    ("cookies", Family::Cookie),
-    ("set_cookie", Family::SetCookie),
-];
-
-const ALONE: &[(&str, Family)] = &[("pin", WEAK), ("pan", WEAK)];
-
-const EXACT: &[&str] = &[
-    "X-Amz-Signature",
-    "X-Amz-Credential",
-    "X-Amz-Security-Token",
-    "AWSAccessKeyId",
-    "Signature",
-    "sig",
-    "X-Goog-Signature",
-    "X-Goog-Credential",
-];
-
-/// Words in front of which a rule still ends a name.
-const TRAILERS: &[&str] = &[
-    "hash",
-    "hashed",
-    "digest",
-    "confirm",
-    "confirmation",
-    "repeat",
-    "again",
-    "verify",
-    "new",
-    "old",
-    "current",
-    "plain",
-    "plaintext",
-    "encrypted",
-    "value",
-    "text",
-    "input",
-    "field",
-    "b64",
-    "base64",
-    "string",
-    "md5",
-    "sha1",
-    "sha256",
-    "bcrypt",
-    "salt",
-    "raw",
-];
-
-/// Ends of a single word that no other word has, so that no border is needed before them.
-const GLUED: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "token",
-    "secret",
-    "apikey",
-    "secretkey",
-    "privatekey",
-    "sessionid",
-    "sessid",
-    "credentials",
-];
-
-/// Names that end like a rule and are none: marks for paging, and what parsers complain about.
-const HARMLESS: &[&str] = &[
-    "page_token",
-    "next_token",
-    "previous_token",
-    "continuation_token",
-    "cursor_token",
-    "sync_token",
-    "pagination_token",
-    "cancellation_token",
-    "unexpected_token",
-    "invalid_token",
-    "unknown_token",
-    "expected_token",
-];
 
 /// The longest name that is looked at; of a longer one its end.
 pub(crate) const NAME_MAX: usize = 64;
@@ -270,7 +133,7 @@ impl Names {
                 return Some(family);
             }
             let last = words.last();
-            let stem = last.trim_ascii_digits();
+            let stem = without_digits(last);
             if !stem.is_empty() && stem.len() < last.len() {
                 words.shorten(last.len() - stem.len());
             } else if stem.is_empty() || TRAILERS.iter().any(|t| t.as_bytes() == last) {
@@ -306,100 +169,6 @@ impl Names {
         words
             .starts()
             .any(|start| self.harmless.binary_search_by(|h| (**h).cmp(&joined[start..])).is_ok())
-    }
-}
-
-/// A name in words.
-struct Words {
-    joined: [u8; 2 * NAME_MAX],
-    length: usize,
-}
-
-impl Default for Words {
-    fn default() -> Words {
-        Words { joined: [0; 2 * NAME_MAX], length: 0 }
-    }
-}
-
-impl Words {
-    /// Reads the last [`NAME_MAX`] bytes of a name.
-    fn split(&mut self, name: &[u8]) {
-        let name = &name[name.len().saturating_sub(NAME_MAX)..];
-        let mut index = 0;
-        let mut before = 0u8;
-        while index < name.len() {
-            let mut byte = name[index];
-            let mut size = 1;
-            if byte == b'%'
-                && index + 2 < name.len()
-                && let Some(decoded) = crate::bytes::unhex(name[index + 1], name[index + 2])
-            {
-                byte = decoded;
-                size = 3;
-            }
-            let after = name.get(index + size).copied().unwrap_or(0);
-            if byte.is_ascii_alphanumeric() || byte >= 0x80 {
-                let hump = byte.is_ascii_uppercase()
-                    && (before.is_ascii_lowercase()
-                        || before.is_ascii_digit()
-                        || (before.is_ascii_uppercase() && after.is_ascii_lowercase()));
-                if hump {
-                    self.border();
-                }
-                self.joined[self.length] = byte.to_ascii_lowercase();
-                self.length += 1;
-            } else {
-                self.border();
-            }
-            before = byte;
-            index += size;
-        }
-        while self.length > 0 && self.joined[self.length - 1] == b'_' {
-            self.length -= 1;
-        }
-    }
-
-    fn border(&mut self) {
-        if self.length > 0 && self.joined[self.length - 1] != b'_' {
-            self.joined[self.length] = b'_';
-            self.length += 1;
-        }
-    }
-
-    fn joined(&self) -> &[u8] {
-        &self.joined[..self.length]
-    }
-
-    /// Where words begin, first to last.
-    fn starts(&self) -> impl Iterator<Item = usize> {
-        let joined = self.joined();
-        (0..joined.len()).filter(|&i| i == 0 || joined[i - 1] == b'_')
-    }
-
-    fn last(&self) -> &[u8] {
-        let joined = self.joined();
-        let start = joined.iter().rposition(|&b| b == b'_').map_or(0, |border| border + 1);
-        &joined[start..]
-    }
-
-    fn shorten(&mut self, bytes: usize) {
-        self.length -= bytes;
-    }
-
-    fn drop_last(&mut self) {
-        self.length -= self.last().len();
-        self.length = self.length.saturating_sub(1);
-    }
-}
-
-trait TrimDigits {
-    fn trim_ascii_digits(&self) -> &[u8];
-}
-
-impl TrimDigits for [u8] {
-    fn trim_ascii_digits(&self) -> &[u8] {
-        let end = self.iter().rposition(|b| !b.is_ascii_digit()).map_or(0, |last| last + 1);
-        &self[..end]
     }
 }
 

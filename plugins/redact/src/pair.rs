@@ -5,7 +5,7 @@
 //! name say what to expect of the value. No document is parsed, so broken and cut ones are read as
 //! well as others.
 
-use crate::bytes::{self, ALNUM, DIGIT, NAME};
+use crate::bytes::{self, ALNUM, DIGIT, LETTER, NAME};
 use crate::ending::{Ending, Quote};
 use crate::names::{Family, NAME_MAX, Names};
 use crate::place::Kind;
@@ -15,6 +15,9 @@ use crate::text::Text;
 const BLANKS: usize = 8;
 /// The same in a JSON document, where lines may end between them.
 const SPACE: usize = 64;
+/// The most calls around a value, and the longest name of one.
+const WRAPPERS: usize = 3;
+const WRAPPER_MAX: usize = 24;
 
 /// The name before a sign.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +41,15 @@ pub(crate) struct Value {
     pub(crate) wrap: Option<Quote>,
     /// Quotes around it that stay.
     pub(crate) quote: Option<Quote>,
+    /// Stands in the brackets of a call or a type.
+    pub(crate) wrapped: bool,
+}
+
+impl Value {
+    /// A value with nothing around it.
+    pub(crate) fn new(start: usize, ending: Ending) -> Value {
+        Value { start, ending, wrap: None, quote: None, wrapped: false }
+    }
 }
 
 /// Reads the name before the sign at `sign`, if its value is a secret.
@@ -218,7 +230,7 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
     }
     if name.in_query {
         let ending = if kind == Kind::Form { Ending::Pair } else { Ending::in_query() };
-        return Some(Value { start, ending, wrap: None, quote: None });
+        return Some(Value::new(start, ending));
     }
     let begin = start;
     // `password= user=x`: a sign without a blank before it has none before its value.
@@ -242,58 +254,94 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
     {
         return None;
     }
-    let mut backslashes = 0;
-    while backslashes < 8 && text.at(start + backslashes) == b'\\' {
-        backslashes += 1;
-    }
-    let first = text.at(start + backslashes);
     let line = kind != Kind::Json;
-    if matches!(first, b'"' | b'\'' | b'`') {
-        let quote = Quote::written(first, backslashes)?;
-        let inside = start + backslashes + 1;
+    let wrapped = name.quote.is_none().then(|| behind_wrappers(text, start)).flatten();
+    if let Some(inside) = wrapped {
+        return match string(text, inside) {
+            Some(quote) => {
+                let start = inside + quote.backslashes() + 1;
+                Some(Value {
+                    quote: Some(quote),
+                    wrapped: true,
+                    ..Value::new(start, Ending::quoted(quote, line))
+                })
+            }
+            None => Some(Value { wrapped: true, ..Value::new(inside, Ending::bare()) }),
+        };
+    }
+    if let Some(quote) = string(text, start) {
+        let inside = start + quote.backslashes() + 1;
         let opens = match name.quote {
             Some(outer) => quote.sign != outer.sign || quote.level == outer.level,
             // A quote before something that separates closes a string around the pair.
-            None => !matches!(
-                text.at(inside),
-                b',' | b'}'
-                    | b']'
-                    | b')'
-                    | b'>'
-                    | b':'
-                    | b';'
-                    | b' '
-                    | b'\n'
-                    | b'\r'
-                    | b'\t'
-                    | b'\\'
-                    | 0
-            ),
+            None => !closes(text.at(inside)),
         };
         return opens.then_some(Value {
-            start: inside,
-            ending: Ending::quoted(quote, line),
-            wrap: None,
             quote: Some(quote),
+            ..Value::new(inside, Ending::quoted(quote, line))
         });
     }
+    let first = text.at(start);
     match name.quote {
         Some(quote) if first == b'{' || first == b'[' => {
             // Over several lines of text: each line is judged for itself.
             let opens = !line || !matches!(text.at(start + 1), b'\n' | b'\r');
-            let ending = Ending::container(quote.level, line);
-            opens.then_some(Value { start, ending, wrap: Some(quote), quote: None })
+            opens.then_some(Value {
+                wrap: Some(quote),
+                ..Value::new(start, Ending::container(quote.level, line))
+            })
         }
         Some(quote) if first.is_ascii_digit() || first == b'-' || is_word(text, start) => {
-            Some(Value { start, ending: Ending::Scalar, wrap: Some(quote), quote: None })
+            Some(Value { wrap: Some(quote), ..Value::new(start, Ending::Scalar) })
         }
         _ => {
-            let empty = is_separator(first)
-                || first == b' '
-                || (start > begin && is_next_pair(text, start));
-            (!empty).then_some(Value { start, ending: Ending::bare(), wrap: None, quote: None })
+            let list = matches!(name.family, Family::Cookie | Family::SetCookie);
+            let next = start > begin && !list && is_next_pair(text, start);
+            let empty = is_separator(first) || first == b' ' || next;
+            (!empty).then_some(Value::new(start, Ending::bare()))
         }
     }
+}
+
+/// Whether a quote before this byte is more likely the end of a string than its beginning.
+pub(crate) fn closes(next: u8) -> bool {
+    matches!(
+        next,
+        b',' | b'}' | b']' | b')' | b'>' | b':' | b';' | b' ' | b'\n' | b'\r' | b'\t' | b'\\' | 0
+    )
+}
+
+/// The quote that opens a string at `start`.
+fn string(text: &Text<'_>, start: usize) -> Option<Quote> {
+    let mut backslashes = 0;
+    while backslashes < 8 && text.at(start + backslashes) == b'\\' {
+        backslashes += 1;
+    }
+    match text.at(start + backslashes) {
+        sign @ (b'"' | b'\'' | b'`') => Quote::written(sign, backslashes),
+        _ => None,
+    }
+}
+
+/// Behind the brackets of what some languages print around a value: `Some("x")`, `Token[x]`.
+fn behind_wrappers(text: &Text<'_>, start: usize) -> Option<usize> {
+    let mut inside = None;
+    let mut at = start;
+    for _ in 0..WRAPPERS {
+        if !text.at(at).is_ascii_uppercase() {
+            break;
+        }
+        let mut end = at;
+        while end < at + WRAPPER_MAX && bytes::is(text.at(end), LETTER) {
+            end += 1;
+        }
+        if !matches!(text.at(end), b'(' | b'[') {
+            break;
+        }
+        at = end + 1;
+        inside = Some(at);
+    }
+    inside
 }
 
 fn is_separator(byte: u8) -> bool {

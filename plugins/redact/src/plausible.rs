@@ -158,12 +158,21 @@ pub(crate) fn may_be_secret(
 ) -> bool {
     let written = text.slice(judged.start, judged.end);
     let weak = matches!(name.family, Family::Secret { weak: true } | Family::Authorization);
-    let is_bare = matches!(value.ending, Ending::Bare(_)) && !name.in_query;
-    if !is_bare {
+    if name.family == Family::Signature {
+        // Short names that mean something else outside of an address.
+        return name.in_query
+            || (matches!(value.ending, Ending::Bare(_))
+                && written.len() >= 16
+                && is_random(written));
+    }
+    if !matches!(value.ending, Ending::Bare(_)) || name.in_query {
         return !(weak && is_state(written));
     }
     if name.family == Family::Authorization && is_behind_scheme(text, sign, judged.start) {
         return true;
+    }
+    if value.wrapped && !written.iter().any(u8::is_ascii_digit) {
+        return false;
     }
     let own_name = text.slice(name.start, name.end);
     if is_state(written) || is_directory(own_name, written) || is_code(names, own_name, written) {
@@ -173,14 +182,11 @@ pub(crate) fn may_be_secret(
         // No document has words without quotes, but a script has.
         return !is_identifier(written);
     }
-    match name.family {
-        Family::Signature => written.len() >= 16 && is_random(written),
-        _ if weak => {
-            (written.len() >= 3 && written.iter().any(u8::is_ascii_digit))
-                || (written.len() >= 12 && is_random(written))
-        }
-        _ => !(text.at(sign) == b':' && is_words(written) && is_prose(text, judged.end)),
+    if weak {
+        let digit = written.len() >= 3 && written.iter().any(u8::is_ascii_digit);
+        return digit || (written.len() >= 12 && is_random(written));
     }
+    !(text.at(sign) == b':' && is_words(written) && is_prose(text, judged.end))
 }
 
 /// Whether a word stands between the sign and the value.
@@ -287,6 +293,9 @@ mod tests {
             "password='must'",
             "'password': 'x'",
             "\"password\": hunter2",
+            "password: Some(\"hunter2\"),",
+            "token=Token[abc123]",
+            "secret: Secret(Some('x1'))",
             "DB_PASSWORD=s3cr3t",
             "--password=abc",
             "export TOKEN=abc123",

@@ -43,12 +43,16 @@ pub(crate) struct Masks {
     pub(crate) dot: u64,
     /// `@` and `%`, rare enough to look at each.
     pub(crate) rare: u64,
+    /// The first and the second byte of a no-break space, looked for only where there is anything
+    /// but ASCII.
+    pub(crate) wide: [u64; 2],
 }
 
 /// Sorts one block.
 #[inline(always)]
 pub(crate) fn classify(block: &[u8; BLOCK]) -> Masks {
     let mut masks = Masks::default();
+    let mut high = 0;
     for (index, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
         let lane = Lane::load(bytes);
         let digit = lane.between(b'0', b'9');
@@ -71,8 +75,23 @@ pub(crate) fn classify(block: &[u8; BLOCK]) -> Masks {
         masks.dash |= dash.bits() << shift;
         masks.dot |= dot.bits() << shift;
         masks.rare |= rare.bits() << shift;
+        high |= lane.bits();
+    }
+    if high != 0 {
+        masks.wide = no_break_spaces(block);
     }
     masks
+}
+
+#[inline(never)]
+fn no_break_spaces(block: &[u8; BLOCK]) -> [u64; 2] {
+    let mut wide = [0; 2];
+    for (index, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+        let lane = Lane::load(bytes);
+        wide[0] |= lane.equals(0xc2).bits() << (16 * index);
+        wide[1] |= lane.equals(0xa0).bits() << (16 * index);
+    }
+    wide
 }
 
 /// Sorts the block of `text` that begins at `at`; what lies behind the end counts as NUL.
@@ -110,6 +129,7 @@ mod tests {
             dash: mask(&|b| b == b'-'),
             dot: mask(&|b| b == b'.'),
             rare: mask(&|b| b"@%".contains(&b)),
+            wide: [mask(&|b| b == 0xc2), mask(&|b| b == 0xa0)],
         }
     }
 

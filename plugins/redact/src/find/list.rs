@@ -2,12 +2,13 @@
 //!
 //! Names and attributes stay, every value goes.
 
-use super::{Finder, Mode, Then};
+use super::Finder;
+use super::mode::{Mode, Then};
 use crate::action::WHOLE_MAX;
 use crate::bytes;
 use crate::ending::{Ending, Quote};
 use crate::names::Family;
-use crate::pair::{Name, Value};
+use crate::pair::{self, Name, Value};
 use crate::placeholder;
 use crate::rule;
 use crate::span::{Role, Span};
@@ -82,7 +83,7 @@ impl Finder<'_> {
         let sign = text.at(name_end);
         let mut value = name_end + 1;
         let mut ending = Ending::Cookie(cookies.quote);
-        if text.at(value) == b'"' && cookies.quote.is_none() {
+        if text.at(value) == b'"' && cookies.quote.is_none() && !pair::closes(text.at(value + 1)) {
             ending = Ending::quoted(Quote { sign: b'"', level: 0 }, true);
             value += 1;
         }

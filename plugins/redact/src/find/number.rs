@@ -27,8 +27,10 @@ impl Finder<'_> {
         {
             return;
         }
+        // Digits in brackets before it belong to it.
+        let bracket = self.text.before(start, 1) == b')' || self.text.before(start, 2) == b')';
         match self.text.bytes().get(start..start + WINDOW) {
-            Some(window) if !is_dense(window) => return,
+            Some(window) if !is_dense(window) && !bracket => return,
             None if !self.text.is_last() => return self.hold(phone::start(&self.text, start)),
             _ => {}
         }

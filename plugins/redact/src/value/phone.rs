@@ -3,14 +3,16 @@
 //!
 //! A candidate is a group of digits; a number may begin before it, at a `+` or a bracket.
 
+mod country;
+mod number;
+
 use super::context;
 use crate::text::Text;
+use number::Number;
 use std::ops::Range;
 
 /// How far before a group its number may begin, in bytes.
 const BACK: usize = 16;
-/// The longest number with its separators, in bytes.
-const MAX: usize = 32;
 
 /// Words that say it, whatever the number looks like.
 const WORDS: &[&str] = &[
@@ -42,112 +44,6 @@ const VAGUE: &[&str] = &["call", "contact", "reach", "answering", "messages", "d
 /// Words behind a number in a list of contacts.
 const LABELS: &[&str] =
     &["office", "fax", "mobile", "cell", "home", "work", "desk", "tel", "phone", "direct", "main"];
-
-/// Numbers of countries in the plan of E.164: code, fewest and most digits with the code. Where
-/// nothing is listed the plan itself is the limit. From the national numbering plans published by
-/// the ITU; a little wide on purpose.
-const COUNTRIES: &[(&str, usize, usize)] = &[
-    ("1", 11, 11),
-    ("20", 10, 12),
-    ("27", 11, 11),
-    ("30", 12, 13),
-    ("31", 11, 11),
-    ("32", 10, 11),
-    ("33", 11, 11),
-    ("34", 11, 11),
-    ("36", 10, 11),
-    ("39", 8, 13),
-    ("40", 11, 11),
-    ("41", 11, 12),
-    ("43", 8, 15),
-    ("44", 11, 12),
-    ("45", 10, 10),
-    ("46", 9, 12),
-    ("47", 10, 10),
-    ("48", 11, 11),
-    ("49", 8, 15),
-    ("51", 10, 11),
-    ("52", 12, 13),
-    ("53", 8, 10),
-    ("54", 12, 13),
-    ("55", 12, 13),
-    ("56", 11, 11),
-    ("57", 10, 12),
-    ("58", 12, 12),
-    ("60", 10, 12),
-    ("61", 11, 11),
-    ("62", 9, 15),
-    ("63", 10, 12),
-    ("64", 9, 12),
-    ("65", 10, 12),
-    ("66", 10, 11),
-    ("7", 11, 11),
-    ("81", 11, 12),
-    ("82", 10, 12),
-    ("84", 10, 12),
-    ("86", 11, 13),
-    ("90", 12, 12),
-    ("91", 12, 12),
-    ("92", 11, 12),
-    ("93", 11, 11),
-    ("94", 11, 11),
-    ("95", 9, 12),
-    ("98", 12, 12),
-    ("212", 12, 12),
-    ("213", 11, 12),
-    ("216", 11, 11),
-    ("218", 11, 12),
-    ("351", 12, 12),
-    ("352", 8, 12),
-    ("353", 10, 12),
-    ("354", 10, 12),
-    ("355", 11, 12),
-    ("356", 11, 11),
-    ("357", 11, 11),
-    ("358", 8, 15),
-    ("359", 11, 12),
-    ("370", 11, 11),
-    ("371", 11, 11),
-    ("372", 10, 11),
-    ("373", 11, 11),
-    ("374", 11, 11),
-    ("375", 12, 12),
-    ("380", 12, 12),
-    ("381", 10, 12),
-    ("385", 11, 12),
-    ("386", 11, 11),
-    ("420", 12, 12),
-    ("421", 12, 12),
-    ("852", 11, 11),
-    ("853", 11, 11),
-    ("880", 11, 13),
-    ("886", 11, 12),
-    ("961", 10, 11),
-    ("962", 11, 12),
-    ("965", 11, 11),
-    ("966", 11, 12),
-    ("968", 11, 11),
-    ("971", 11, 12),
-    ("972", 11, 12),
-    ("973", 11, 11),
-    ("974", 11, 11),
-    ("977", 11, 13),
-    ("994", 12, 12),
-    ("995", 12, 12),
-    ("998", 12, 12),
-];
-
-/// Codes of one and two digits; every other code has three, the first two of which are listed in
-/// `WIDE`.
-const WIDE: &[&str] = &[
-    "21", "22", "23", "24", "25", "26", "29", "35", "37", "38", "42", "50", "59", "67", "68", "69",
-    "80", "85", "87", "88", "96", "97", "99",
-];
-const TWO: &[&str] = &[
-    "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47",
-    "48", "49", "51", "52", "53", "54", "55", "56", "57", "58", "60", "61", "62", "63", "64", "65",
-    "66", "81", "82", "84", "86", "90", "91", "92", "93", "94", "95", "98",
-];
 
 /// Where a number that holds the group at `group` begins.
 pub(crate) fn start(text: &Text<'_>, group: usize) -> usize {
@@ -204,7 +100,7 @@ fn international(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
         return None;
     }
     let number = Number::read(text, first)?;
-    let (least, most) = limits(number.digits())?;
+    let (least, most) = country::limits(number.digits())?;
     // A number may be followed by others; the longest beginning that fits is the number.
     let (count, end) = number.longest(|digits| (least..=most).contains(&digits))?;
     // Without the plus it is a group of digits like others, above all among groups without dashes.
@@ -229,26 +125,6 @@ fn is_behind_group(text: &Text<'_>, start: usize) -> bool {
         at -= 1;
     }
     digit
-}
-
-/// The fewest and most digits that a number beginning like this may have.
-fn limits(digits: &[u8]) -> Option<(usize, usize)> {
-    let starts = |code: &str| {
-        code.len() <= digits.len()
-            && code.bytes().zip(digits).all(|(code, digit)| code == digit + b'0')
-    };
-    let known = digits.first().is_some_and(|&d| d == 1 || d == 7)
-        || TWO.iter().any(|code| starts(code))
-        || WIDE.iter().any(|code| starts(code));
-    if !known {
-        return None;
-    }
-    Some(
-        COUNTRIES
-            .iter()
-            .find(|(code, ..)| starts(code))
-            .map_or((8, 15), |&(_, least, most)| (least, most)),
-    )
 }
 
 /// `(AAA) BBB-CCCC`, `AAA-BBB-CCCC`, `AAA.BBB.CCCC`; a one may stand before it.
@@ -350,130 +226,6 @@ fn extension(text: &Text<'_>, end: usize) -> usize {
     if at == first || text.at(at).is_ascii_alphanumeric() { end } else { at }
 }
 
-/// Digits with the separators that phone numbers have.
-struct Number {
-    start: usize,
-    digits: [u8; MAX],
-    total: usize,
-    groups: [usize; 8],
-    /// Behind each group.
-    ends: [usize; 8],
-    /// The last character between a group and the next.
-    separators: [u8; 8],
-    runs: usize,
-    bracketed: bool,
-}
-
-impl Number {
-    /// Reads from a digit or an opening bracket on.
-    fn read(text: &Text<'_>, start: usize) -> Option<Number> {
-        let mut number = Number {
-            start,
-            digits: [0; MAX],
-            total: 0,
-            groups: [0; 8],
-            ends: [0; 8],
-            separators: [0; 8],
-            runs: 0,
-            bracketed: false,
-        };
-        let mut at = start;
-        let mut open = false;
-        let mut singles = 0;
-        loop {
-            if text.at(at) == b'(' && !open {
-                if !text.at(at + 1).is_ascii_digit() {
-                    break;
-                }
-                // The zero that is dialled inside the country only.
-                let trunk = text.at(at + 1) == b'0' && text.at(at + 2) == b')' && number.runs > 0;
-                if trunk {
-                    at += 3;
-                    if matches!(text.at(at), b' ' | b'-') {
-                        at += 1;
-                    }
-                    continue;
-                }
-                open = true;
-                number.bracketed = true;
-                at += 1;
-            }
-            let begin = at;
-            while text.at(at).is_ascii_digit() && number.total < MAX && at - start < MAX {
-                number.digits[number.total] = text.at(at) - b'0';
-                number.total += 1;
-                at += 1;
-            }
-            if at == begin {
-                break;
-            }
-            let mut separator = 0;
-            let mut next = at;
-            if open {
-                if text.at(next) != b')' {
-                    return None;
-                }
-                open = false;
-                separator = b')';
-                next += 1;
-            }
-            // Single digits are dialled before a number, not all through it.
-            singles += usize::from(at - begin == 1);
-            if singles > 2 {
-                return None;
-            }
-            number.groups[number.runs] = at - begin;
-            number.ends[number.runs] = at;
-            number.runs += 1;
-            if number.runs == 8 || at - start >= MAX {
-                break;
-            }
-            match text.at(next) {
-                byte @ (b' ' | b'-' | b'.' | b'/') => {
-                    if separator == 0 {
-                        separator = byte;
-                    }
-                    next += 1;
-                }
-                0xc2 if text.at(next + 1) == 0xa0 => {
-                    separator = b' ';
-                    next += 2;
-                }
-                _ => {}
-            }
-            let follows = text.at(next).is_ascii_digit()
-                || (text.at(next) == b'(' && text.at(next + 1).is_ascii_digit());
-            if !follows || (separator == 0 && text.at(next) != b'(') {
-                break;
-            }
-            number.separators[number.runs - 1] = separator;
-            at = next;
-        }
-        (number.runs > 0).then_some(number)
-    }
-
-    fn digits(&self) -> &[u8] {
-        &self.digits[..self.total]
-    }
-
-    fn groups(&self) -> &[usize] {
-        &self.groups[..self.runs]
-    }
-
-    /// The most groups whose digits together are of a right number: how many digits, and their end.
-    fn longest(&self, is_right: impl Fn(usize) -> bool) -> Option<(usize, usize)> {
-        let mut total = 0;
-        let mut best = None;
-        for (group, end) in self.groups().iter().zip(self.ends) {
-            total += group;
-            if is_right(total) {
-                best = Some((total, end));
-            }
-        }
-        best
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -520,6 +272,7 @@ mod tests {
     #[test]
     fn national_numbers_need_a_word() {
         check("Phone: 0490 75 40 81", Some("0490 75 40 81"));
+        check("Phone: (72) 754-186", Some("(72) 754-186"));
         check("\"phone\":\"081234567890\"", Some("081234567890"));
         check("call me on (64) 3591-3246?", Some("(64) 3591-3246"));
         check("71-33-52-22", None);
