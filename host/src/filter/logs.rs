@@ -251,7 +251,13 @@ impl Blocks {
                 continue;
             }
             open = !alone(record);
-            blocks.texts.push(record.clone());
+            let mut text = record.clone();
+            if open {
+                // What the source said of the first record is not said of the run, and an
+                // edit of it could not be cut into records again.
+                text.attributes.clear();
+            }
+            blocks.texts.push(text);
             blocks.runs.push((index, 1));
         }
         blocks
@@ -270,6 +276,11 @@ impl Blocks {
                 change if number == 1 => singles.push(LogEdit { index: first, change }),
                 LogChange::SpliceMessage(splices) => {
                     self.splice(first, number, batch, &splices, &mut singles, &mut joined)?;
+                }
+                // One text for several records says nothing of where each of them ends; given
+                // to each, it would multiply the log.
+                LogChange::SetMessage(_) => {
+                    return Err(EditError::Joined { index, records: number });
                 }
                 // What else could be meant for several records at once is for each of them.
                 change => singles.extend(
@@ -496,6 +507,26 @@ mod tests {
 
     fn child() -> Source {
         "child".into()
+    }
+
+    #[test]
+    fn a_block_shows_no_attributes_and_takes_no_message() {
+        let mut batch: Vec<Record> = records(&["one", "two"])
+            .into_iter()
+            .map(|record| record.with("log.iostream", "stdout"))
+            .collect();
+        let before = batch.clone();
+        let blocks = Blocks::of(&batch);
+        assert_eq!(blocks.texts.len(), 1);
+        assert_eq!(blocks.texts[0].message, "one\ntwo");
+        assert!(blocks.texts[0].attributes.is_empty());
+
+        let set = LogEdit { index: 0, change: LogChange::SetMessage("both".to_owned()) };
+        assert_eq!(
+            blocks.apply(&mut batch, vec![set]),
+            Err(EditError::Joined { index: 0, records: 2 })
+        );
+        assert_eq!(batch, before, "a refused edit leaves the batch as it was");
     }
 
     #[tokio::test]

@@ -150,6 +150,14 @@ pub enum EditError {
         /// The record named twice.
         index: usize,
     },
+    /// A message for several records that the plugin saw as one text.
+    #[error("block {index} stands for {records} records: splice its message, it cannot be set")]
+    Joined {
+        /// The block named.
+        index: usize,
+        /// How many records it stands for.
+        records: usize,
+    },
     /// A splice does not fit.
     #[error("record {index}: {source}")]
     Splice {
