@@ -308,7 +308,7 @@ mod tests {
              redact = { component = \"builtin:redact\", allow = \"metrics\" }\n\
              timing = { component = \"builtin:timing\", allow = \"metrics\" }\n\
              health = { component = \"builtin:health\", allow = [\"metrics\", \"state\"], allow-probe = \"http://127.0.0.1:9000\" }\n\
-             errors = { component = \"builtin:errors\", allow = [\"metrics\", \"state\", \"errors\"] }\n\
+             errors = { component = \"builtin:errors\", allow = [\"metrics\", \"state\", \"errors\"], allow-http = [] }\n\
              [logs]\nplugins = [\"redact\", \"errors\"]\n",
         );
         let server = "http://127.0.0.1:9000".parse().expect("an origin");

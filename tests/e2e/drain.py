@@ -28,7 +28,7 @@ def run(case):
     with_something_endless(case)
 
 
-def configuration(upstream, grace, delay):
+def configuration(name, upstream, grace, delay):
     return f"""\
 [server]
 grace = "{grace:g}s"
@@ -56,7 +56,7 @@ sinks = ["file"]
 
 [sinks.file]
 type = "file"
-path = "access.log"
+path = "{name}.log"
 max-size = "1 GiB"
 format = "json"
 """
@@ -104,7 +104,7 @@ class HealthPages:
 
 def under_load(case):
     upstream = Upstream(case, ports.free(), pages(threading.Event()))
-    tamis = Tamis(case, configuration(upstream, GRACE, DELAY))
+    tamis = Tamis(case, configuration("load", upstream, GRACE, DELAY))
     load = Load(tamis.port, "/", BODY)
     health = HealthPages(tamis)
     case.until("it is ready at first", 15, lambda: health.status("ready") == 200, pause=0.2)
@@ -163,7 +163,7 @@ def under_load(case):
     case.check("it says that it is not ready", ready and set(ready) == {503}, ready)
     case.check("it is live all the same", live and set(live) == {200}, live)
 
-    logged = access_ids(case)
+    logged = [record["request_id"] for record in access_log(case, "load")]
     case.equal("no exchange is logged twice", len(logged), len(set(logged)))
     case.equal("every answer has an id of its own", len(set(load.ids)), len(load.ids))
     missing = set(load.ids) - set(logged)
@@ -171,10 +171,10 @@ def under_load(case):
     case.equal("nothing else is logged", len(logged), len(load.ids) + len(health.answers) + len(done))
 
 
-def access_ids(case):
-    lines = (case.folder / "access.log").read_text().splitlines()
-    records = map(json.loads, lines)
-    return [record["request_id"] for record in records if record.get("source") == "access"]
+def access_log(case, name):
+    path = case.folder / f"{name}.log"
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [record for record in map(json.loads, lines) if record.get("source") == "access"]
 
 
 def curl(option, url):
@@ -186,8 +186,9 @@ def with_something_endless(case):
     for signals, least, most in ((1, 2.0, 6.0), (2, 0.0, 1.5)):
         let_go = threading.Event()
         upstream = Upstream(case, ports.free(), pages(let_go))
-        tamis = Tamis(case, configuration(upstream, 2, 0), name=f"tamis-{signals}")
-        client = subprocess.Popen(["curl", "--silent", "--max-time", "20", f"{tamis.url}/endless"],
+        name = "grace" if signals == 1 else "at-once"
+        tamis = Tamis(case, configuration(name, upstream, 2, 0), name=f"tamis-{name}")
+        client = subprocess.Popen(["curl", "--silent", "--no-buffer", "--max-time", "20", f"{tamis.url}/endless"],
                                   stdout=subprocess.PIPE)
         case.at_end(client.kill)
         case.check("the endless answer begins", client.stdout.read(10) == b"on and on\n")
@@ -204,3 +205,6 @@ def with_something_endless(case):
         client.kill()
         client.wait()
         let_go.set()
+        if signals == 1:
+            logged = [record.get("path") for record in access_log(case, name)]
+            case.equal("what was cut off is logged, too", logged, ["/endless"])

@@ -82,7 +82,7 @@ def in_front_of(case, name, upstream, folder):
 
 
 def healthy(answer):
-    return answer.status == 200 and answer.json["status"] == "healthy"
+    return answer.status == 200 and answer.json.get("status") == "healthy"
 
 
 def gone(case, folder):

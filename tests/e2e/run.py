@@ -112,7 +112,9 @@ def main(arguments):
         return 2
     process.adopt_orphans()
     signal.signal(signal.SIGALRM, alarm)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Also where a shell in the background had them ignored.
+        signal.signal(number, signal.default_int_handler)
     try:
         passed = [run(name, known[name], tamis) for name in arguments or known]
     except KeyboardInterrupt:

@@ -231,9 +231,11 @@ impl Make<'_> {
     ///
     /// When it is not.
     pub async fn serve(self) -> Arc<Plugin> {
-        self.load().await.unwrap_or_else(|error| {
+        let plugin = self.load().await.unwrap_or_else(|error| {
             panic!("the plugin is taken: {error} {:?}", error.config_errors())
-        })
+        });
+        plugin.publish_metrics();
+        plugin
     }
 }
 

@@ -121,7 +121,7 @@ mod tests {
         let mut bare: Vec<&str> = SAMPLE.lines().collect();
         for setting in settings().iter().filter(|setting| setting.in_force) {
             let Setting { section, key, at, .. } = *setting;
-            if SUBJECT.contains(&(section, key)) || key == "allow" {
+            if SUBJECT.contains(&(section, key)) || matches!(key, "allow" | "allow-http") {
                 let without = load(&with(at, ""));
                 let same = without.is_ok_and(|(config, _)| config == whole);
                 assert!(!same, "{section} {key} is a default after all");
@@ -174,6 +174,7 @@ mod tests {
             ("servers", _) => "[\"http://127.0.0.1:9001\"]",
             ("plugins", _) => "[\"timing\"]",
             ("allow", _) => "[]",
+            ("allow-http", _) => "[\"https://sentry.example\"]",
             ("statuses", _) => "[200]",
             ("sources", _) => "[\"app\", \"stdin\"]",
             ("sinks", _) => "[\"stdout\", \"stderr\"]",

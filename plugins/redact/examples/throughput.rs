@@ -1,8 +1,8 @@
 //! Prints how fast the default rules are on generated service logs and on clean text.
 //!
 //! The log is NDJSON with ids, paths, durations and user agents; in 3 % of the lines one value of
-//! thirteen kinds stands in the message, the query or an attribute. `throughput FILE…` measures
-//! files instead.
+//! thirteen kinds stands in the message, the query or an attribute. `throughput --hostile` measures
+//! texts that are made to be slow, `throughput FILE…` files.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -17,7 +17,11 @@ const ROUNDS: usize = 101;
 fn main() -> std::io::Result<()> {
     let files: Vec<String> = std::env::args().skip(1).collect();
     let mut texts = Vec::new();
-    for file in &files {
+    let hostile = files == ["--hostile"];
+    if hostile {
+        texts.extend(self::hostile());
+    }
+    for file in files.iter().filter(|_| !hostile) {
         texts.push((file.clone(), Kind::Text, std::fs::read(file)?));
     }
     if files.is_empty() {
@@ -30,13 +34,15 @@ fn main() -> std::io::Result<()> {
     let engine = Engine::new(Rules::default());
     let mut out = std::io::stdout().lock();
     for (name, kind, text) in &texts {
-        let (blocks, hits) = best(text, |text, scratch| {
-            for block in blocks(text) {
+        let rounds = if hostile { 3 } else { ROUNDS };
+        let (blocks, hits) = best(rounds, text, |text, scratch| {
+            let whole = std::iter::once(text).filter(|_| hostile);
+            for block in whole.chain(blocks(text).filter(|_| !hostile)) {
                 engine.scan(*kind, block, scratch);
                 black_box(scratch.edits().count());
             }
         });
-        let (stream, _) = best(text, |text, scratch| {
+        let (stream, _) = best(rounds, text, |text, scratch| {
             let mut stream = Stream::new(*kind);
             for chunk in text.chunks(16 * 1024) {
                 black_box(stream.push(&engine, chunk, false, scratch));
@@ -66,11 +72,11 @@ fn blocks(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The best of some rounds, in MB/s, and the hits of one.
-fn best(text: &[u8], run: impl Fn(&[u8], &mut Scratch)) -> (f64, u64) {
+fn best(rounds: usize, text: &[u8], run: impl Fn(&[u8], &mut Scratch)) -> (f64, u64) {
     let mut scratch = Scratch::default();
     let mut best = f64::MAX;
     let mut hits = 0;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let start = Instant::now();
         run(black_box(text), &mut scratch);
         best = best.min(start.elapsed().as_secs_f64());
@@ -209,6 +215,69 @@ fn log(percent: usize, session: bool) -> Vec<u8> {
         out.extend_from_slice(line.as_bytes());
     }
     out
+}
+
+/// Each as one line, or one document, of the whole size.
+fn hostile() -> Vec<(String, Kind, Vec<u8>)> {
+    let units = [
+        "0",
+        "1 ",
+        "4111 ",
+        "4",
+        "@",
+        "a.",
+        "a@",
+        "a@b.c",
+        "deadbeef",
+        "ey",
+        "eyJ-",
+        "eyJ.",
+        "%40",
+        "\\u0040",
+        "\"",
+        "\\\"",
+        "[",
+        "{",
+        "://",
+        ":",
+        "::",
+        "a:",
+        "-----BEGIN ",
+        "-",
+        "１",
+        "password=",
+        "password:",
+        "\"token\":[",
+        "\"token\":{\"",
+        "token\":\"",
+        "Cookie: a=b; ",
+        "Cookie: ",
+        "Bearer ",
+        "sk-",
+        "ghp_",
+        "1.2.3.4.",
+        "+49 ",
+        "(415) ",
+        "DE89 ",
+        "00:11:22:33:44:55:",
+        "phone 1 ",
+        "a=b&",
+        "=",
+        "Bearer aaaaaaaaaaaa ",
+        "-----BEGIN PRIVATE KEY-----",
+        "AA:AAAAAAAAAAAAA",
+    ];
+    let mut all = Vec::new();
+    for unit in units {
+        for kind in [Kind::Text, Kind::Json, Kind::Form] {
+            all.push((
+                format!("{unit:?} as {kind:?}"),
+                kind,
+                unit.repeat(SIZE / unit.len()).into_bytes(),
+            ));
+        }
+    }
+    all
 }
 
 fn prose() -> Vec<u8> {

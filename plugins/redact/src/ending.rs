@@ -129,9 +129,7 @@ impl Ending {
             Ending::Quoted(quoted) => quoted.advance(bytes, last),
             Ending::Container(container) => container.advance(bytes, last),
             Ending::Bare(bare) => bare.advance(bytes, last),
-            Ending::Pair => until(bytes, |b| {
-                matches!(b, b'&' | b'#' | b' ' | b'\n' | b'\r' | b'"' | b'<' | b'>')
-            }),
+            Ending::Pair => until(bytes, |b| matches!(b, b'&' | b'#' | b'\n' | b'\r' | b'"')),
             Ending::Scalar => until(bytes, |b| {
                 matches!(b, b',' | b'}' | b']' | b'"' | b'\\' | b' ' | b'\t' | b'\n' | b'\r')
             }),

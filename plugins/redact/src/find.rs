@@ -23,7 +23,7 @@ use crate::rule::{self, RuleId};
 use crate::scan::{BLOCK, classify_at};
 use crate::span::{NEAR, Role, Span, resolve};
 use crate::text::Text;
-use crate::value::{self, token::Scheme};
+use crate::value::{self, token::Scheme, userinfo::Authority};
 use member::Close;
 use std::ops::Range;
 
@@ -106,8 +106,12 @@ pub(crate) struct Finder<'a> {
     word_end: usize,
     /// Where a value without an end in sight begins, and how far it was taken.
     cut: Option<(usize, usize)>,
-    /// Where a value ended that was begun in an earlier piece; 0 when there was none.
-    resumed: usize,
+    /// Behind the last value behind a name that was settled; hits that begin in it are void.
+    base: usize,
+    /// What authority the last `@` stood in.
+    authority: Authority,
+    /// Behind the characters of version 6 around the last colon.
+    chain_end: usize,
 }
 
 /// What a walk collects. Kept between walks for its memory.
@@ -138,7 +142,9 @@ pub(crate) fn find(
         found,
         word_end: 0,
         cut: None,
-        resumed: 0,
+        base: state.floor,
+        authority: Authority::default(),
+        chain_end: 0,
     };
     finder.walk();
     finder.settle(state)
@@ -152,7 +158,7 @@ impl Finder<'_> {
                 Ok(end) => {
                     self.state.floor = end;
                     self.state.settled = end;
-                    self.resumed = end;
+                    self.base = end;
                 }
                 Err(at) => {
                     self.cut = Some((from, at));
@@ -216,7 +222,7 @@ impl Finder<'_> {
         let whole = cut == Some(settled);
         let pem = self.text.is_records() && matches!(self.state.mode, Mode::Pem(_));
         state.mode = if whole || pem { self.state.mode } else { Mode::Open };
-        state.floor = if whole { settled } else { state.floor.max(self.resumed) };
+        state.floor = if whole { settled } else { state.floor.max(self.base) };
         for span in spans.iter_mut() {
             span.end = span.end.min(settled);
             if span.role != Role::Value {
@@ -312,10 +318,10 @@ impl Finder<'_> {
 
     /// Keeps a hit unless it was settled before or is allowed.
     fn add(&mut self, rule: RuleId, range: Range<usize>, wrap: Option<Quote>) -> bool {
-        let (text, engine) = (&self.text, self.engine);
-        if range.start < self.state.settled
-            || engine.allows(rule, text.slice(range.start, range.end))
-        {
+        let (text, engine, settled) = (&self.text, self.engine, self.state.settled);
+        // Of a hit that overlaps a settled one the rest is still to come.
+        let is_settled = range.end <= settled || (range.start < settled && range.start < self.base);
+        if is_settled || engine.allows(rule, text.slice(range.start, range.end)) {
             return false;
         }
         text.forget();
@@ -328,7 +334,8 @@ impl Finder<'_> {
         if glued {
             return false;
         }
-        self.push(Span { start: range.start, end: range.end, rule, wrap, role: Role::Value });
+        let start = range.start.max(settled);
+        self.push(Span { start, end: range.end, rule, wrap, role: Role::Value });
         true
     }
 
@@ -339,7 +346,7 @@ impl Finder<'_> {
             _ => return,
         };
         if width == 1
-            && let Some(start) = value::userinfo::authority_start(&self.text, at)
+            && let Some(start) = self.authority.start(&self.text, at)
         {
             let engine = self.engine;
             let secret = |text: &Text<'_>| {
@@ -357,8 +364,13 @@ impl Finder<'_> {
     }
 
     fn colons(&mut self, at: usize) {
-        let start = value::ip::start_v6(&self.text, at);
-        self.judge(rule::IP, start, |text| value::ip::find_v6(text, start));
+        // The first of two colons has asked already, and so has the first one of an address.
+        let asked = self.text.before(at, 1) == b':' || at < self.chain_end;
+        if !asked {
+            let start = value::ip::start_v6(&self.text, at);
+            self.chain_end = value::ip::chain_end(&self.text, at);
+            self.judge(rule::IP, start, |text| value::ip::find_v6(text, start));
+        }
         if self.text.before(at, 3) != b':' {
             self.judge(rule::MAC, at.saturating_sub(2), |text| value::mac::find(text, at));
         }
@@ -437,10 +449,10 @@ impl Finder<'_> {
 
     /// A proven token, which may be longer than what was read of it.
     fn run_on(&mut self, rule: RuleId, range: Range<usize>, class: u16, goes_on: bool) {
-        if !self.engine.is_on(rule) || range.start < self.state.settled {
+        if !self.engine.is_on(rule) {
             return;
         }
-        let is_free = range.start >= self.state.floor && self.cut.is_none();
+        let is_free = range.start >= self.state.floor.max(self.state.settled) && self.cut.is_none();
         if self.engine.is_behind_marker(&self.text, range.start) {
             return;
         }

@@ -1,7 +1,8 @@
 //! What was found, and what is left of it where hits overlap.
 //!
-//! A value behind a name wins over the values in it. Where two others overlap they are replaced
-//! together, so that nothing is left of either.
+//! A value behind a name wins over values that overlap it, and takes them in. Of two others the
+//! first is replaced, and then what is left of the second, so that nothing is left of either and no
+//! chain of overlaps grows together.
 
 use crate::ending::Quote;
 use crate::rule::RuleId;
@@ -68,14 +69,17 @@ pub(crate) fn resolve(spans: &mut Vec<Span>) {
         let last = spans[..kept].iter_mut().rev().find(|span| span.role != Role::Region);
         match last {
             Some(last) if next.start < last.end => {
-                if last.voids(next.start) {
+                if last.voids(next.start) || (next.end <= last.end && next.role >= last.role) {
                     continue;
                 }
-                last.end = last.end.max(next.end);
-                if next.role < last.role {
-                    last.role = next.role;
-                    last.rule = next.rule;
-                    last.wrap = next.wrap;
+                if last.role == Role::Value && next.role == Role::Value {
+                    let start = last.end;
+                    spans[kept] = Span { start, ..next };
+                    kept += 1;
+                } else {
+                    let start = last.start;
+                    let named = if next.role < last.role { next } else { *last };
+                    *last = Span { start, end: last.end.max(next.end), ..named };
                 }
             }
             _ => {
@@ -109,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_values_are_one() {
+    fn nothing_is_left_of_overlapping_values() {
         check(
             &[
                 span(0, 10, EMAIL, Role::Value),
                 span(5, 20, CARD, Role::Value),
                 span(20, 30, IBAN, Role::Value),
             ],
-            &[(0, 20, EMAIL), (20, 30, IBAN)],
+            &[(0, 10, EMAIL), (10, 20, CARD), (20, 30, IBAN)],
         );
         check(&[span(0, 10, CARD, Role::Value), span(0, 20, IBAN, Role::Value)], &[(0, 20, IBAN)]);
     }

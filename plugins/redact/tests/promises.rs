@@ -5,6 +5,7 @@
 //! used as well where they are at hand.
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use tamis_redact::{Answer, Engine, Kind, Rules, Scratch, Stream};
@@ -311,6 +312,62 @@ fn all_texts_in_one_stream_with_any_cuts_give_the_same_output() {
 }
 
 #[test]
+fn endless_repetition_is_not_kept() {
+    let units = [
+        "0",
+        "1 ",
+        "4111 ",
+        "@",
+        "a.",
+        "a@",
+        "a@b.c",
+        "a@b.cd",
+        "ab",
+        "eyJ-",
+        "%40",
+        "\\",
+        "\\\"",
+        "[",
+        "{",
+        "://",
+        ":",
+        "::",
+        "a:",
+        "-",
+        "password=",
+        "token\":\"",
+        "Cookie: a=b; ",
+        "Bearer ",
+        "1.2.3.4.",
+        "+49 30 12345 ",
+        "(415) ",
+        "DE89 ",
+        "00:11:22:33:44:55:",
+        "a=b&",
+        "ü",
+        "１",
+        "-----BEGIN PRIVATE KEY-----",
+        "\"password\":",
+        "4111111111111111 ",
+        "a://b:c@",
+        "ab-",
+        "x\n",
+    ];
+    for (name, engine) in &engines() {
+        for unit in units {
+            for kind in [Kind::Text, Kind::Json, Kind::Form] {
+                let text = unit.repeat(9_000 / unit.len());
+                let cuts: Vec<usize> = (1..text.len())
+                    .step_by(1_013)
+                    .filter(|at| text.is_char_boundary(*at))
+                    .collect();
+                check_cuts(name, engine, kind, text.as_bytes(), &cuts);
+            }
+        }
+    }
+}
+
+#[test]
 fn labelled_texts_may_be_cut_anywhere() {
     let engine = engine(&Value::Null);
     for text in cases() {
@@ -462,7 +519,9 @@ fn kind() -> impl Strategy<Value = Kind> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    // The same texts on every run: what another seed finds is worth a case of its own, and no
+    // surprise in somebody else's change.
+    #![proptest_config(ProptestConfig { cases: 3000, rng_seed: RngSeed::Fixed(20_261_125), max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_text_may_be_cut_anywhere(

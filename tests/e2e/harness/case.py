@@ -40,15 +40,21 @@ class Case:
             self.held += 1
             self.note(f"ok    {promise}")
         else:
-            shown = "" if seen is None else f"\nseen: {_short(seen)}"
-            self.failures.append(f"{promise}{shown}")
-            self.note(f"FAIL  {promise}{shown}")
+            shown = () if seen is None else (("seen", _text(seen)),)
+            self._fail(promise, shown)
         return bool(holds)
 
     def equal(self, promise, seen, expected):
         """States that both are equal."""
-        shown = f"{_short(seen)}\nexpected: {_short(expected)}"
-        return self.check(promise, seen == expected, None if seen == expected else Shown(shown))
+        if seen == expected:
+            return self.check(promise, True)
+        self._fail(promise, (("seen", _text(seen)), ("expected", _text(expected))))
+        return False
+
+    def _fail(self, promise, shown):
+        """All of what was seen goes to the log of the test, its beginning to the terminal."""
+        self.note("\n".join([f"FAIL  {promise}", *(f"{what}: {text}" for what, text in shown)]))
+        self.failures.append("\n".join([promise, *(f"{what}: {_short(text)}" for what, text in shown)]))
 
     def need(self, promise, holds, seen=None):
         """States what everything after it needs."""
@@ -124,11 +130,12 @@ class Case:
         self._log.close()
 
 
-class Shown(str):
-    """A text that is shown as it is."""
+def _text(seen):
+    return seen if isinstance(seen, str) else repr(seen)
 
 
-def _short(seen):
-    text = seen if isinstance(seen, str) else repr(seen)
-    limit = 4000 if isinstance(seen, Shown) else 1500
-    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+def _short(text, lines=8, width=400):
+    """The beginning, since that is where causes stand."""
+    given = text.splitlines() or [""]
+    cut = [line if len(line) <= width else f"{line[:width]}…" for line in given[:lines]]
+    return "\n".join(cut if len(given) <= lines else [*cut, f"… ({len(given)} lines)"])

@@ -121,6 +121,8 @@ class Postgres(Server):
         for name, value in options.items():
             argv += ["-c", f"{name}={value}"]
         self._run(argv, self._answers, cwd=self.data, user=self.user)
+        # Before the others end it: frozen sessions would keep it from ending.
+        self.case.at_end(self.thaw)
 
     def _answers(self):
         return self.query("select 1") == "1"
@@ -141,6 +143,8 @@ class Postgres(Server):
         self._signal_all(signal.SIGCONT)
 
     def _signal_all(self, number):
+        if self.process.status is not None:
+            return
         # A process per connection: the parent alone would not stop those that are there.
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as file:
             sessions = [int(pid) for pid in file.read().split()]
@@ -205,12 +209,11 @@ http {{
 class Prometheus(Server):
     """Prometheus, scraping one target every second."""
 
-    name = "prometheus"
-
-    def __init__(self, case, target):
+    def __init__(self, case, name, target):
         super().__init__(case)
+        self.name = name
         self.url = f"http://127.0.0.1:{self.port}"
-        self.config = case.write("prometheus.yml", f"""\
+        self.config = case.write(f"{name}.yml", f"""\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
 scrape_configs:
   - {{job_name: tamis, static_configs: [{{targets: ['{target}']}}]}}
@@ -219,7 +222,7 @@ scrape_configs:
 
     def start(self):
         argv = ["prometheus", f"--config.file={self.config}",
-                f"--storage.tsdb.path={self.case.folder / 'prometheus'}",
+                f"--storage.tsdb.path={self.case.folder / self.name}",
                 f"--web.listen-address=127.0.0.1:{self.port}"]
         self._run(argv, lambda: web.works(f"{self.url}/-/ready"))
 
@@ -281,7 +284,9 @@ BUGSINK["INGEST_STORE_BASE_DIR"] = {str(self.folder / "ingestion")!r}
     def start(self):
         argv = [self.programs / "gunicorn", "--bind", f"127.0.0.1:{self.port}", "--workers", "1",
                 "--threads", "2", "--access-logfile", "-", "bugsink.wsgi"]
-        self._run(argv, lambda: web.works(f"{self.url}/health/ready"), cwd=self.folder)
+        # gunicorn leaves a socket at home.
+        self._run(argv, lambda: web.works(f"{self.url}/health/ready"), cwd=self.folder,
+                  environment={"HOME": str(self.folder)})
 
     def project(self, name):
         """Makes a project; answers with its number and its DSN."""

@@ -10,7 +10,10 @@ import urllib.parse
 
 
 class Answer:
-    """Status, headers in lower case, body, and how long it took to be complete, in seconds."""
+    """Status, headers in lower case, body, and how long it took to be complete, in seconds.
+
+    Without an answer the status is 0, and the body says what happened instead.
+    """
 
     def __init__(self, status, headers, body, seconds):
         self.status = status
@@ -24,7 +27,11 @@ class Answer:
 
     @property
     def json(self):
-        return json.loads(self.body)
+        """The body as JSON; an empty object if it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return {}
 
     def __repr__(self):
         return f"{self.status} {self.headers} {self.body[:600]!r}"
@@ -59,6 +66,8 @@ def fetch(url, method="GET", headers=None, body=None, timeout=20):
             known = fields.get(name.lower())
             fields[name.lower()] = value if known is None else f"{known}, {value}"
         return Answer(response.status, fields, content, took)
+    except (OSError, http.client.HTTPException) as error:
+        return Answer(0, {}, repr(error).encode(), time.monotonic() - begun)
     finally:
         connection.close()
 

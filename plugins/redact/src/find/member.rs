@@ -60,7 +60,7 @@ impl Finder<'_> {
             return self.delimited(name.start, b'&', value.start);
         }
         let quote = name.quote.filter(|quote| quote.sign == b'"')?;
-        let mut start = name.start - quote.backslashes() - 1;
+        let mut start = name.start.checked_sub(quote.backslashes() + 1)?;
         let first = start;
         let newline = self.kind == Kind::Json;
         while first - start < MAX

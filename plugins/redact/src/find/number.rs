@@ -14,7 +14,10 @@ const ARRAY: usize = 256;
 impl Finder<'_> {
     /// Judges the number that begins at `start`. The first rule that it fits has it.
     pub(super) fn digits(&mut self, start: usize) {
-        if self.is_date(start) {
+        // Behind the point of a number or an address nothing begins.
+        if self.is_date(start)
+            || (self.text.before(start, 1) == b'.' && self.text.before(start, 2).is_ascii_digit())
+        {
             return;
         }
         let dotted = (1..=3).any(|distance| self.text.at(start + distance) == b'.');
@@ -23,6 +26,11 @@ impl Finder<'_> {
                 || ip::is_v4(&self.text, start))
         {
             return;
+        }
+        match self.text.bytes().get(start..start + WINDOW) {
+            Some(window) if !is_dense(window) => return,
+            None if !self.text.is_last() => return self.hold(phone::start(&self.text, start)),
+            _ => {}
         }
         if self.number(start) {
             return;
@@ -63,6 +71,13 @@ impl Finder<'_> {
             && matches!(text.at(start + 5), b'0' | b'1')
             && matches!(text.at(start + 8), b'0'..=b'3')
     }
+}
+
+/// In so many bytes there are seven digits, or there is no number.
+const WINDOW: usize = 12;
+
+fn is_dense(window: &[u8]) -> bool {
+    window.iter().filter(|b| b.is_ascii_digit()).count() >= 7
 }
 
 type Judge = fn(&Text<'_>, &Groups) -> Option<std::ops::Range<usize>>;

@@ -141,10 +141,19 @@ pub(crate) fn start_v6(text: &Text<'_>, colon: usize) -> usize {
     at
 }
 
+/// Behind the characters of an address of version 6 around the colon at `colon`.
+pub(crate) fn chain_end(text: &Text<'_>, colon: usize) -> usize {
+    let mut end = colon;
+    while end < colon + V6_MAX && (bytes::is(text.at(end), HEX) || text.at(end) == b':') {
+        end += 1;
+    }
+    end
+}
+
 /// Reads the address of version 6 whose characters begin at `start`, and where it ends.
 fn read_v6<'a>(text: &Text<'a>, start: usize) -> Option<(Ipv6Addr, &'a str)> {
     let before = text.before(start, 1);
-    if bytes::is(before, ALNUM) || matches!(before, b'_' | b'.' | b'*') {
+    if bytes::is(before, ALNUM) || matches!(before, b'_' | b'.' | b'*' | b':') {
         return None;
     }
     let mut end = start;

@@ -379,6 +379,7 @@ impl Number {
         };
         let mut at = start;
         let mut open = false;
+        let mut singles = 0;
         loop {
             if text.at(at) == b'(' && !open {
                 if !text.at(at + 1).is_ascii_digit() {
@@ -415,6 +416,11 @@ impl Number {
                 open = false;
                 separator = b')';
                 next += 1;
+            }
+            // Single digits are dialled before a number, not all through it.
+            singles += usize::from(at - begin == 1);
+            if singles > 2 {
+                return None;
             }
             number.groups[number.runs] = at - begin;
             number.ends[number.runs] = at;

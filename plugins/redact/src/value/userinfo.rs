@@ -20,14 +20,55 @@ pub(crate) fn authority_start(text: &Text<'_>, at: usize) -> Option<usize> {
                     && text.before(start, 4).is_ascii_alphanumeric();
                 return scheme.then_some(start);
             }
-            b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'\'' | b'`' | b'<' | b'>' | b'?' | b'#'
-            | b'\\' | b'|' | 0 => {
-                return None;
-            }
+            byte if ends_authority(byte) => return None,
             _ => start -= 1,
         }
     }
     None
+}
+
+fn ends_authority(byte: u8) -> bool {
+    matches!(
+        byte,
+        0 | b' '
+            | b'\t'
+            | b'\n'
+            | b'\r'
+            | b'"'
+            | b'\''
+            | b'`'
+            | b'<'
+            | b'>'
+            | b'?'
+            | b'#'
+            | b'\\'
+            | b'|'
+    )
+}
+
+/// The authority around the `@` that was asked for last, so that a row of them is read once.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Authority {
+    at: usize,
+    start: Option<usize>,
+    known: bool,
+}
+
+impl Authority {
+    /// As [`authority_start`], for an `@` behind the last one.
+    pub(crate) fn start(&mut self, text: &Text<'_>, at: usize) -> Option<usize> {
+        let continues = self.known
+            && self.at < at
+            && at - self.at < MAX
+            && (self.at..at).all(|index| !ends_authority(text.at(index)) && text.at(index) != b'/');
+        let start = if continues {
+            self.start.filter(|start| at - start < MAX)
+        } else {
+            authority_start(text, at)
+        };
+        *self = Authority { at, start, known: true };
+        start
+    }
 }
 
 /// Finds what has to be hidden in the authority from `start` to the `@` at `at`.
