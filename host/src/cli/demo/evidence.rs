@@ -260,9 +260,9 @@ fn messages(path: &Path) -> Vec<String> {
     text.lines().filter_map(message).collect()
 }
 
-/// How many of them are the application's own about a request.
+/// How many lines of the application about a request are in them.
 fn logged(messages: &[String]) -> u64 {
-    messages.iter().filter(|message| message.contains(" HTTP/1.1\" ")).count() as u64
+    messages.iter().map(|message| message.matches(" HTTP/1.1\" ").count() as u64).sum()
 }
 
 /// The first line of the application that begins so, and the record that was made of it.
