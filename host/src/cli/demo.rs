@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::run::{Signals, capture};
-use super::terminal::{COMMAND, FAINT, GOOD, STRONG};
+use super::terminal::{COMMAND, FAINT, GOOD, STRONG, aligned};
 use super::{Failure, Terminal, cache_folder, with_runtime};
 use crate::app::{App, Options};
 use crate::config::{Config, Environment, Overrides};
@@ -32,7 +32,7 @@ Examples:
   tamis demo            runs through, reports, and goes on serving until Ctrl-C
   tamis demo --once     runs through, reports, and ends: 0 if all that is reported is true
 
-Takes about a quarter of a minute and nothing but ports of 127.0.0.1 that are free.";
+Takes about 15 s and nothing but ports of 127.0.0.1 that are free.";
 
 /// When the database goes and when it comes back, in requests.
 const AWAY: usize = REQUESTS * 2 / 5;
@@ -148,12 +148,18 @@ impl Arguments {
 }
 
 fn introduce(places: &Places, terminal: &mut Terminal<'_>) {
-    terminal.say(format_args!(
-        "{STRONG}A shop{STRONG:#} that leaks, fails and loses its database  \
-         {COMMAND}http://{}{COMMAND:#}\n{STRONG}tamis{STRONG:#} in front of it, with its four plugins \
-         {COMMAND}       http://{}{COMMAND:#}\n",
-        places.shop, places.public
-    ));
+    let row = |name: &str, about: &str, at| {
+        let title = format!("{STRONG}{name}{STRONG:#} {about}");
+        vec![title, format!("{COMMAND}http://{at}{COMMAND:#}")]
+    };
+    let rows = [
+        row("A shop", "that leaks, fails and loses its database", places.shop),
+        row("tamis", "in front of it, with its four plugins", places.public),
+    ];
+    for row in aligned(&rows) {
+        terminal.say(row);
+    }
+    terminal.say("");
 }
 
 /// Sends the customers, takes the database away and brings it back, and looks.

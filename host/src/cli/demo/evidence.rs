@@ -260,9 +260,9 @@ fn messages(path: &Path) -> Vec<String> {
     text.lines().filter_map(message).collect()
 }
 
-/// How many of them are the application's own about a request.
+/// How many lines of the application about a request are in them.
 fn logged(messages: &[String]) -> u64 {
-    messages.iter().filter(|message| message.contains(" HTTP/1.1\" ")).count() as u64
+    messages.iter().map(|message| message.matches(" HTTP/1.1\" ").count() as u64).sum()
 }
 
 /// The first line of the application that begins so, and the record that was made of it.
@@ -403,7 +403,7 @@ mod tests {
             entry("2026-11-25 10:00:00,001 INFO shop: listening on 127.0.0.1:9000"),
             entry("2026-11-25 10:00:00,002 INFO shop.orders: order 4 by nobody paid with nothing"),
             entry(
-                "2026-11-25 10:00:00,003 INFO shop.orders: order 6 by ada.lovelace@example.org paid with 4111 1111 1111 1111",
+                "2026-11-25 10:00:00,003 INFO shop.orders: order 6 by ada@example.org paid with 4111 1111 1111 1111",
             ),
             entry(
                 "2026-11-25 10:00:00,004 INFO shop.access: \"GET /search?q=tea&password=Tr0ub4dor-and-3&n=26 HTTP/1.1\" 200",

@@ -152,7 +152,7 @@ config = {{ environment = "demo", merge-window = "1s" }}
 component = "builtin:redact"
 allow = ["metrics"]
 
-# The same component once more, with other rules, for one route.
+# The same component once more, for answers: on one route, with fewer rules.
 [plugins.mask]
 component = "builtin:redact"
 allow = ["metrics"]

@@ -3,16 +3,15 @@
 /// One customer.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::cli::demo) struct Person {
-    pub(in crate::cli::demo) name: &'static str,
     pub(in crate::cli::demo) email: &'static str,
     pub(in crate::cli::demo) card: &'static str,
 }
 
 /// All of them. Numbers of cards are those that issuers publish for tests.
 pub(in crate::cli::demo) const PEOPLE: [Person; 3] = [
-    Person { name: "Ada", email: "ada.lovelace@example.org", card: "4111 1111 1111 1111" },
-    Person { name: "Grace", email: "grace.hopper@example.com", card: "5500 0055 5555 5559" },
-    Person { name: "Sri", email: "sri.wahyuni@example.id", card: "4000 0000 0000 0002" },
+    Person { email: "ada@example.org", card: "4111 1111 1111 1111" },
+    Person { email: "grace@example.com", card: "5500 0055 5555 5559" },
+    Person { email: "sri@example.id", card: "4000 0000 0000 0002" },
 ];
 
 /// The password that customers log in with, and that somebody puts into a link.
