@@ -110,7 +110,7 @@ pub struct Line<'a> {
 }
 
 /// Most lanes. Beyond that the one that was quiet longest is emptied.
-const LANES: usize = 64;
+const LANES: usize = 32;
 
 /// Joins the lines of one source.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ const MESSAGE_LINES: usize = 8;
 /// Most lines in a row that an unfinished trace lets through.
 const FOREIGN_LINES: u32 = 8;
 /// Most traces of one lane that may be open at once.
-const PARKED: usize = 4;
+const PARKED: usize = 2;
 /// What the steps of one call share.
 pub(super) struct Pass<'a> {
     pub(super) settings: &'a Settings,
