@@ -111,7 +111,7 @@ impl std::fmt::Debug for Clock {
 /// How much may wait, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// How much of a source of lines may wait for the corridor. 4096 reads, 16 MiB.
+    /// How much of a source of lines may wait for the corridor. 65536 reads, 16 MiB.
     pub lines: Bound,
     /// How much of a source of records may. 8192 records, 8 MiB.
     pub records: Bound,
@@ -126,7 +126,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            lines: Bound { items: 4096, weight: 16 * 1024 * 1024 },
+            lines: Bound { items: 65536, weight: 16 * 1024 * 1024 },
             records: Bound { items: 8192, weight: 8 * 1024 * 1024 },
             batch_records: 512,
             batch_bytes: 64 * 1024,
@@ -622,7 +622,8 @@ mod tests {
             intake.push(chunk(line)).await;
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        let trace = "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: bad";
+        let trace =
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: bad";
         for line in trace.split_inclusive("f\n") {
             intake.push(chunk(line)).await;
         }

@@ -204,17 +204,20 @@ impl Walk {
         }
         self.inlet.records.deliver(left.min(count));
         self.account();
+        // A source that has much to say would keep this worker, and sinks wait for it.
+        tokio::task::yield_now().await;
     }
 
-    /// How long this source can wait for a sink: a moment, as long as half of its own room is
-    /// free for what comes meanwhile.
+    /// How long this source can wait for a sink: a moment, as long as there is room of its own
+    /// for what comes meanwhile. The last eighth is kept, so that one sink does not make the
+    /// source drop what the others would have taken.
     fn patience(&self) -> Patience {
         let settings = &self.shared.settings;
         let bound = if self.lines.is_some() { settings.lines } else { settings.records };
         let queue = &self.inlet.queue;
         if self.inlet.patient {
             Patience::Endless
-        } else if queue.weight() <= bound.weight / 2 && queue.len() <= bound.items / 2 {
+        } else if queue.weight() <= bound.weight / 8 * 7 && queue.len() <= bound.items / 8 * 7 {
             Patience::Brief
         } else {
             Patience::None

@@ -161,6 +161,7 @@ impl Lane {
     fn continues(&self, first: &[u8], line: &[u8]) -> bool {
         self.habit.is_headed()
             && mentions_trouble(first)
+            && !python::leads(line)
             && leads(first)
             && begins_record(line, self.habit).is_none()
     }
