@@ -120,7 +120,8 @@ pub struct Exit {
 pub struct Control(mpsc::Sender<Word>);
 
 impl Control {
-    /// Sends it a signal.
+    /// Sends it a signal that we got. Behind a terminal those that terminals send to all are
+    /// left out, since it got them, too.
     pub async fn signal(&self, signal: Signal) {
         // It has exited: nothing to signal.
         let _ = self.0.send(Word::Signal(signal)).await;
@@ -161,7 +162,7 @@ impl Child {
         let program = program.as_ref();
         let terminal = io::stdin().is_terminal();
         // Before it starts, so that its end is not missed.
-        let life = Life::new(settings, terminal).map_err(Error::Signals)?;
+        let life = Life::new(settings).map_err(Error::Signals)?;
         if settings.adopt {
             // Where that is not known, orphans go to process 1 as ever.
             let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));

@@ -132,12 +132,10 @@ impl Lane {
     fn piece(&mut self, held: Held, pass: &mut Pass<'_>) {
         match &mut self.open {
             Some(open) if self.joined_piece => {
-                open.last = pass.now;
                 if open.held.is_empty() {
                     self.take(held, pass);
                 } else {
-                    open.held_bytes += held.text.len();
-                    open.held.push(held);
+                    self.hold(held, pass);
                 }
             }
             _ => {
@@ -248,7 +246,6 @@ impl Lane {
     /// A line while a trace is open.
     fn opened(&mut self, held: Held, pass: &mut Pass<'_>) {
         let Some(open) = &mut self.open else { return self.idle(held, pass) };
-        open.last = pass.now;
         let line = held.plain();
         let about = About { logged: open.logged };
         if !open.machine.is_certain() {
@@ -376,6 +373,8 @@ impl Lane {
     /// Adds what the machine held, and `held`, to the open trace.
     fn take(&mut self, held: Held, pass: &mut Pass<'_>) {
         let Some(open) = &mut self.open else { return };
+        // Lines of others do not keep a trace waiting for its end.
+        open.last = pass.now;
         let mut lines = std::mem::take(&mut open.held);
         open.held_bytes = 0;
         lines.push(held);
@@ -406,6 +405,7 @@ impl Lane {
     /// Keeps a line until the machine knows.
     fn hold(&mut self, held: Held, pass: &mut Pass<'_>) {
         let Some(open) = &mut self.open else { return };
+        open.last = pass.now;
         open.held_bytes += held.text.len() + 1;
         open.held.push(held);
         if open.held.len() > HELD_LINES || open.held_bytes > HELD_BYTES {

@@ -10,12 +10,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::Settings;
 
-/// Signals that are sent on. The first three are also sent by terminals.
+/// Signals that are sent on.
 const FORWARDED: [Signal; 6] =
     [Signal::INT, Signal::QUIT, Signal::HUP, Signal::TERM, Signal::USR1, Signal::USR2];
-/// How many of them a terminal sends to the whole foreground group. Hanging up is sent to the
-/// session's leader, which may or may not pass it on, so that one is sent on always.
-const BY_TERMINAL: usize = 2;
+
+/// Whether a terminal sends the signal to the whole foreground group. Hanging up is sent to
+/// the leader of the session, which may or may not pass it on.
+fn is_of_terminal(signal: Signal) -> bool {
+    matches!(signal, Signal::INT | Signal::QUIT)
+}
 
 /// What a control says.
 #[derive(Debug, Clone, Copy)]
@@ -34,17 +37,13 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(settings: Settings, terminal: bool) -> io::Result<Self> {
+    pub(super) fn new(settings: Settings) -> io::Result<Self> {
         let ended = signals::signal(SignalKind::child())?;
-        let skip = if terminal { BY_TERMINAL } else { 0 };
         let mut forwarded = Vec::new();
         if settings.forward {
-            // Those of the terminal are still received, or they would end us.
-            for (index, signal) in FORWARDED.into_iter().enumerate() {
+            for signal in FORWARDED {
                 let stream = signals::signal(SignalKind::from_raw(signal.as_raw()))?;
-                if index >= skip {
-                    forwarded.push((stream, signal));
-                }
+                forwarded.push((stream, signal));
             }
         }
         Ok(Self { settings, ended, forwarded, words: None })
@@ -75,6 +74,8 @@ impl Life {
                 }
             };
             let signal = match word {
+                // In our own group, behind a terminal, it has got this one already.
+                Some(Word::Signal(signal)) if !leads && is_of_terminal(signal) => continue,
                 Some(Word::Signal(signal)) => signal,
                 Some(Word::Stop) => Signal::TERM,
                 None => continue,
