@@ -247,10 +247,8 @@ impl Corridor {
     ) -> (LineIntake, Task) {
         let bound = self.shared.settings.lines;
         let inlet = self.inlet(Inlet::new(source.into(), settings.patient, bound));
-        let walk = Walk {
-            lines: Some((Unframer::new(settings.frames), Joiner::new(settings.join))),
-            ..Walk::new(&self.shared, &inlet, settings.parse, Kind::Lines)
-        };
+        let walk = Walk::new(&self.shared, &inlet, settings.parse, Kind::Lines)
+            .joining(Unframer::new(settings.frames), Joiner::new(settings.join));
         (LineIntake::new(inlet), Box::pin(walk.run()))
     }
 

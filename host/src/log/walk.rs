@@ -23,7 +23,7 @@ pub(super) struct Walk {
     shared: Arc<Shared>,
     inlet: Arc<Inlet>,
     running: Running,
-    pub(super) lines: Option<(Unframer, Joiner)>,
+    lines: Option<(Unframer, Joiner)>,
     parser: Parser,
     /// Records that wait for their batch to be full.
     batch: Vec<Record>,
@@ -62,6 +62,11 @@ impl Walk {
             delivered: 0,
             made: 0,
         }
+    }
+
+    /// Of a source of lines, which are joined.
+    pub(super) fn joining(self, unframer: Unframer, joiner: Joiner) -> Self {
+        Self { lines: Some((unframer, joiner)), ..self }
     }
 
     pub(super) async fn run(mut self) {

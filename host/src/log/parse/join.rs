@@ -603,7 +603,10 @@ mod tests {
             feed(&mut joiner, &chunk("[2026-11-22 07:34:46 +0000] [12] [INFO] x\n"), now, &mut out);
             joiner.flush(now, &mut out);
         }
-        assert!(out.iter().any(|record| record.message == trace.trim_end()), "it is cut off, but out");
+        assert!(
+            out.iter().any(|record| record.message == trace.trim_end()),
+            "it is cut off, but out"
+        );
     }
 
     #[test]

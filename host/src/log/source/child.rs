@@ -206,7 +206,7 @@ impl Child {
             source: io::Error::other("it has no process id"),
         })?;
         let (control, words) = mpsc::channel(16);
-        let life = Life { words: Some(words), ..life };
+        let life = life.listening(words);
         let pumps = [Pump::new(stdout, Stream::Stdout), Pump::new(stderr, Stream::Stderr)];
         Ok(Self { settings, pid, leads: !terminal, pumps, life, control })
     }

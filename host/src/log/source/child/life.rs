@@ -33,7 +33,7 @@ pub(super) struct Life {
     settings: Settings,
     ended: signals::Signal,
     forwarded: Vec<(signals::Signal, Signal)>,
-    pub(super) words: Option<mpsc::Receiver<Word>>,
+    words: Option<mpsc::Receiver<Word>>,
 }
 
 impl Life {
@@ -47,6 +47,11 @@ impl Life {
             }
         }
         Ok(Self { settings, ended, forwarded, words: None })
+    }
+
+    /// With somebody who says things.
+    pub(super) fn listening(self, words: mpsc::Receiver<Word>) -> Self {
+        Self { words: Some(words), ..self }
     }
 
     /// Answers the status, whether it was killed, and whether it was told to stop.
