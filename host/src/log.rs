@@ -511,8 +511,8 @@ mod tests {
     async fn the_text_is_shown_only_if_no_hook_took_something_out() {
         let mut bench = bench(raw());
         bench.hooks.wants_parsed.store(true, Ordering::Relaxed);
-        let (sender, mut shown) = tokio::sync::mpsc::unbounded_channel();
-        let writer = Shown(sender);
+        let shown = Shown::default();
+        let writer = shown.clone();
         let sink = sink::stdout::Stdout::onto("shown", raw(), writer).unwrap();
         let sinks: Vec<(sink::Settings, Box<dyn Sink>)> =
             vec![(sink::Settings::new("shown", raw()), Box::new(sink))];
@@ -529,20 +529,17 @@ mod tests {
         drop(intake);
         bench.drained().await;
         drop(bench);
-        let mut text = Vec::new();
-        while let Some(bytes) = shown.recv().await {
-            text.extend(bytes);
-        }
-        let text = String::from_utf8(text).unwrap();
+        let text = String::from_utf8(shown.0.lock().unwrap().clone()).unwrap();
         assert!(text.starts_with("{\"msg\":\"kept\",\"x\":1.0}\n"), "{text}");
         assert!(text.contains(": cut") && !text.contains("hunter2"), "{text}");
     }
 
-    struct Shown(tokio::sync::mpsc::UnboundedSender<Vec<u8>>);
+    #[derive(Clone, Default)]
+    struct Shown(Arc<Mutex<Vec<u8>>>);
 
     impl std::io::Write for Shown {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            let _ = self.0.send(bytes.to_vec());
+            self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -590,16 +587,17 @@ mod tests {
         let intake = bench.lines(source::Settings { patient: true, ..source::Settings::default() });
         let expected: Vec<String> = (0..5000).map(|number| format!("line {number}")).collect();
         let lines = expected.clone();
-        let writing = tokio::spawn(async move {
+        let mut writing = JoinSet::new();
+        writing.spawn(async move {
             for line in lines {
                 intake.push(chunk(&format!("{line}\n"))).await;
             }
         });
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert!(!writing.is_finished(), "it waits");
+        assert!(writing.try_join_next().is_none(), "it waits");
         assert!(bench.corridor.snapshot().holds());
         sink.script().stuck = false;
-        writing.await.unwrap();
+        writing.join_all().await;
         let snapshot = bench.drained().await;
         assert_eq!(sink.script().written, expected);
         assert_eq!(snapshot.sinks[0].records.dropped_in_all(), 0);

@@ -252,11 +252,12 @@ mod tests {
         let intake = LineIntake::new(Arc::clone(&inlet));
         intake.push(chunk("one\n")).await;
         let late = intake.clone();
-        let waiting = tokio::spawn(async move { late.push(chunk("two\n")).await });
+        let mut waiting = tokio::task::JoinSet::new();
+        waiting.spawn(async move { late.push(chunk("two\n")).await });
         tokio::task::yield_now().await;
         assert_eq!(inlet.snapshot().lines.inside, 2, "it waits, and counts as inside");
         inlet.queue.pop().await;
-        waiting.await.unwrap();
+        waiting.join_all().await;
         assert_eq!(inlet.snapshot().lines.dropped_in_all(), 0);
         {
             let mut pushing = std::pin::pin!(intake.push(chunk("three\n")));

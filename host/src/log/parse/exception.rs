@@ -231,7 +231,7 @@ fn ruby(trace: &str) -> Option<(&str, &str)> {
 fn php(trace: &str) -> Option<(&str, &str)> {
     // The exception that was finally raised is printed last.
     let header =
-        trace.lines().filter(|line| line.starts_with("Next ") || line.contains("Uncaught ")).last();
+        trace.lines().rfind(|line| line.starts_with("Next ") || line.contains("Uncaught "));
     let header = match header {
         Some(line) => line
             .strip_prefix("Next ")

@@ -304,7 +304,6 @@ mod tests {
 
     /// The samples of real traces. They are not part of this repository; without them there
     /// are none, and whoever asks is told so.
-    #[expect(clippy::print_stderr, reason = "a test that has nothing to look at says so")]
     fn samples() -> Vec<Sample> {
         const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/stacktraces");
         let folder = std::path::Path::new(FOLDER);

@@ -150,7 +150,7 @@ mod tests {
     fn what_is_no_object_is_refused() {
         let deep = format!("{{\"a\":{}", "[".repeat(200_000));
         for text in ["", "{", "[1]", "1", "\"a\"", "{\"a\":}", "{\"a\":1} x", "{a:1}", &deep] {
-            assert_eq!(read(text), None, "`{:.40}`", text);
+            assert_eq!(read(text), None, "`{text:.40}`");
         }
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(read(&deep).is_some(), "depth costs no stack");

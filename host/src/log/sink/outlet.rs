@@ -322,6 +322,7 @@ pub(in crate::log) mod tests {
     use std::io;
 
     use async_trait::async_trait;
+    use tokio::task::JoinSet;
 
     use super::super::Failure;
     use super::super::format::Format;
@@ -390,7 +391,7 @@ pub(in crate::log) mod tests {
         fake: Fake,
         reopen: watch::Sender<u64>,
         give_up: watch::Sender<bool>,
-        serving: tokio::task::JoinHandle<()>,
+        serving: JoinSet<()>,
     }
 
     fn bench(settings: Settings) -> Bench {
@@ -400,7 +401,8 @@ pub(in crate::log) mod tests {
         let (give_up, give_up_orders) = watch::channel(false);
         let orders = Orders { reopen: Reopen(reopen_orders), give_up: GiveUp(give_up_orders) };
         let (server, sink) = (Arc::clone(&outlet), fake.clone());
-        let serving = tokio::spawn(async move { server.serve(Box::new(sink), orders).await });
+        let mut serving = JoinSet::new();
+        serving.spawn(async move { server.serve(Box::new(sink), orders).await });
         Bench { outlet, fake, reopen, give_up, serving }
     }
 
@@ -415,7 +417,7 @@ pub(in crate::log) mod tests {
         bench.fake.script().answers = [failure(1, false), failure(0, false), None].into();
         bench.outlet.offer(&batch(&["a", "b", "c"]), Patience::None).await;
         bench.outlet.close();
-        bench.serving.await.unwrap();
+        bench.serving.join_all().await;
         assert_eq!(bench.fake.script().written, ["a", "b", "c"]);
         let snapshot = bench.outlet.snapshot();
         assert_eq!(
@@ -442,7 +444,7 @@ pub(in crate::log) mod tests {
         );
         bench.fake.script().stuck = false;
         bench.outlet.close();
-        bench.serving.await.unwrap();
+        bench.serving.join_all().await;
         assert_eq!(bench.fake.script().written, ["a", "a", "b", "b", "c", "c"]);
         assert_eq!(bench.outlet.snapshot().records.inside, 0);
     }
@@ -452,18 +454,19 @@ pub(in crate::log) mod tests {
         let bench = bench(settings(1));
         bench.fake.script().stuck = true;
         let outlet = Arc::clone(&bench.outlet);
-        let offering = tokio::spawn(async move {
+        let mut offering = JoinSet::new();
+        offering.spawn(async move {
             for name in ["a", "b", "c", "d"] {
                 outlet.offer(&batch(&[name]), Patience::Endless).await;
             }
         });
         sleep(Duration::from_secs(30)).await;
-        assert!(!offering.is_finished(), "there is no room");
+        assert!(offering.try_join_next().is_none(), "there is no room");
         assert!(bench.outlet.snapshot().stuck > 0, "and somebody may know");
         bench.fake.script().stuck = false;
-        offering.await.unwrap();
+        offering.join_all().await;
         bench.outlet.close();
-        bench.serving.await.unwrap();
+        bench.serving.join_all().await;
         assert_eq!(bench.fake.script().written, ["a", "b", "c", "d"]);
         assert_eq!(bench.outlet.snapshot().records.dropped_in_all(), 0);
     }
@@ -490,7 +493,7 @@ pub(in crate::log) mod tests {
             bench.outlet.offer(&batch(&[name]), Patience::Brief).await;
         }
         bench.outlet.close();
-        bench.serving.await.unwrap();
+        bench.serving.join_all().await;
         let written = bench.fake.script().written.join("");
         assert_eq!(written, "abcghijkl");
     }
@@ -500,7 +503,7 @@ pub(in crate::log) mod tests {
         let bench = bench(settings(10));
         bench.fake.script().answers = [failure(1, true)].into();
         bench.outlet.offer(&batch(&["a", "b"]), Patience::None).await;
-        bench.serving.await.unwrap();
+        bench.serving.join_all().await;
         bench.outlet.offer(&batch(&["c"]), Patience::Endless).await;
         let snapshot = bench.outlet.snapshot();
         assert!(snapshot.gone && snapshot.records.holds());
@@ -518,7 +521,7 @@ pub(in crate::log) mod tests {
         bench.outlet.offer(&batch(&["b", "c"]), Patience::None).await;
         bench.outlet.close();
         bench.give_up.send(true).unwrap();
-        bench.serving.await.unwrap();
+        bench.serving.join_all().await;
         let records = bench.outlet.snapshot().records;
         assert_eq!((records.dropped[Reason::Shutdown as usize], records.inside), (3, 0));
         assert!(records.holds());
@@ -536,7 +539,7 @@ pub(in crate::log) mod tests {
         sleep(Duration::from_millis(10)).await;
         bench.reopen.send(2).unwrap();
         bench.outlet.close();
-        bench.serving.await.unwrap();
+        bench.serving.join_all().await;
         let script = bench.fake.script();
         assert_eq!((script.reopened, script.written.len()), (2, 1));
     }
@@ -555,7 +558,7 @@ pub(in crate::log) mod tests {
         bench.outlet.offer(&severe("child"), Patience::None).await;
         bench.outlet.offer(&severe("plugin:x"), Patience::None).await;
         bench.outlet.close();
-        bench.serving.await.unwrap();
+        bench.serving.join_all().await;
         assert_eq!(bench.fake.script().written, ["child", "plugin:x"]);
         assert_eq!(bench.outlet.snapshot().records.received, 2, "what is not wanted is no loss");
         drop((bench.reopen, bench.give_up));

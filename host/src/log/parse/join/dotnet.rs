@@ -95,7 +95,7 @@ fn is_frame(line: &[u8]) -> bool {
     indent(line) > 0
         && open < close
         && ends
-        && method.iter().any(|&byte| byte == b'.')
+        && method.contains(&b'.')
         && !method.contains(&b' ') | method.contains(&b'[')
         && method
             .first()
