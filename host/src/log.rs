@@ -507,7 +507,8 @@ mod tests {
         assert_eq!(access.severities, [0, 0, 0, 0, 1, 0, 1]);
     }
 
-    #[tokio::test(start_paused = true)]
+    // The sink writes on a thread, for which time cannot be paused.
+    #[tokio::test]
     async fn the_text_is_shown_only_if_no_hook_took_something_out() {
         let mut bench = bench(raw());
         bench.hooks.wants_parsed.store(true, Ordering::Relaxed);
