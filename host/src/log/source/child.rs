@@ -366,9 +366,12 @@ mod tests {
 
     /// Waits until the application has written something.
     async fn ready(inlet: &Inlet) {
-        while inlet.queue.is_empty() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let written = async {
+            while inlet.queue.is_empty() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), written).await.expect("it writes at once");
     }
 
     #[tokio::test]

@@ -76,6 +76,10 @@ struct Open {
     last: Duration,
 }
 
+/// The machine of a trace that begins, and the number of the first held line that belongs to
+/// it.
+type Begun = (Box<dyn Machine>, usize);
+
 /// One stream of one source.
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -164,6 +168,23 @@ impl Lane {
             && begins_record(line, self.habit).is_none()
     }
 
+    /// The trace that `line` begins, if it does, with the number of the first line of `before`
+    /// that belongs to it; and whether the line belongs to those before if one follows.
+    fn judge(&self, before: &[&[u8]], line: &[u8]) -> (Option<Begun>, bool) {
+        let start = trace::start(before, line).map(|start| {
+            let own = before.len() - start.before.min(before.len());
+            (start.machine, own - leading(&before[..own]))
+        });
+        let keep = match before {
+            _ if start.is_some() => false,
+            [last] if trace::is_blank(line) => leads(last),
+            [last] => python::is_between(last, line) || self.continues(last, line),
+            [] => false,
+            [first, ..] => before.len() < MESSAGE_LINES && self.continues(first, line),
+        };
+        (start, keep)
+    }
+
     /// A line while nothing is open.
     fn idle(&mut self, held: Held, pass: &mut Pass<'_>) {
         if !trace::may_begin(&held.text) && self.held.len() <= 1 {
@@ -172,22 +193,14 @@ impl Lane {
             return;
         }
         let line = held.plain();
-        let (start, keep) = {
-            let plain: [_; MESSAGE_LINES] =
-                std::array::from_fn(|index| self.held.get(index).map(Held::plain));
-            let lines = plain.each_ref().map(|line| line.as_deref().unwrap_or_default());
-            let before = &lines[..self.held.len().min(MESSAGE_LINES)];
-            let start = trace::start(before, &line).map(|start| {
-                let own = before.len() - start.before.min(before.len());
-                (start.machine, own - leading(&before[..own]))
-            });
-            let keep = match before {
-                [last] if trace::is_blank(&line) => leads(last),
-                [last] => python::is_between(last, &line) || self.continues(last, &line),
-                [] => false,
-                [first, ..] => self.held.len() < MESSAGE_LINES && self.continues(first, &line),
-            };
-            (start, keep)
+        let (start, keep) = match self.held.as_slice() {
+            [] => self.judge(&[], &line),
+            [one] => self.judge(&[&one.plain()], &line),
+            several => {
+                let before: Vec<Cow<'_, [u8]>> = several.iter().map(Held::plain).collect();
+                let before: Vec<&[u8]> = before.iter().map(AsRef::as_ref).collect();
+                self.judge(&before, &line)
+            }
         };
         if let Some((machine, first)) = start {
             drop(line);
