@@ -14,15 +14,13 @@
 //! The corridor knows no plugin and no WebAssembly: hooks are a trait that somebody else
 //! implements. It starts no task either; it hands them out to be run.
 
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::FutureExt;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::filter::queue::Bound;
 use crate::filter::record::{Record, Source};
@@ -33,14 +31,14 @@ pub mod ledger;
 pub mod parse;
 pub mod sink;
 pub mod source;
+mod walk;
 
-use batch::{Batch, Entry, Memory, Original};
-use ledger::Reason;
-use parse::Parser;
-use parse::join::{Joiner, Line};
+use parse::join::Joiner;
 use parse::unframe::Unframer;
-use sink::{GiveUp, Orders, Outlet, Reopen, Sink};
-use source::{Inlet, Intake, Item, LineIntake};
+use sink::Sink;
+use sink::outlet::{GiveUp, Orders, Outlet, Reopen};
+use source::{Inlet, Intake, LineIntake};
+use walk::Walk;
 
 /// What plugins do to records on their way.
 ///
@@ -113,7 +111,7 @@ impl std::fmt::Debug for Clock {
 /// How much may wait, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// How much of a source of lines may wait for the corridor. 4096 reads, 16 MiB.
+    /// How much of a source of lines may wait for the corridor. 65536 reads, 16 MiB.
     pub lines: Bound,
     /// How much of a source of records may. 8192 records, 8 MiB.
     pub records: Bound,
@@ -128,7 +126,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            lines: Bound { items: 4096, weight: 16 * 1024 * 1024 },
+            lines: Bound { items: 65536, weight: 16 * 1024 * 1024 },
             records: Bound { items: 8192, weight: 8 * 1024 * 1024 },
             batch_records: 512,
             batch_bytes: 64 * 1024,
@@ -249,10 +247,8 @@ impl Corridor {
     ) -> (LineIntake, Task) {
         let bound = self.shared.settings.lines;
         let inlet = self.inlet(Inlet::new(source.into(), settings.patient, bound));
-        let walk = Walk {
-            lines: Some((Unframer::new(settings.frames), Joiner::new(settings.join))),
-            ..Walk::new(&self.shared, &inlet, settings.parse, Kind::Lines)
-        };
+        let walk = Walk::new(&self.shared, &inlet, settings.parse, Kind::Lines)
+            .joining(Unframer::new(settings.frames), Joiner::new(settings.join));
         (LineIntake::new(inlet), Box::pin(walk.run()))
     }
 
@@ -332,213 +328,15 @@ impl Corridor {
     }
 }
 
-/// The way of one source's records through the corridor.
-struct Walk {
-    shared: Arc<Shared>,
-    inlet: Arc<Inlet>,
-    running: Running,
-    lines: Option<(Unframer, Joiner)>,
-    parser: Parser,
-    /// Records that wait for their batch to be full.
-    batch: Vec<Record>,
-    weight: usize,
-    /// When the first of them came.
-    since: Option<Instant>,
-    start: Instant,
-    /// Lines that went into the joiner, and those of them that are counted as delivered.
-    read: u64,
-    delivered: u64,
-}
-
-impl Walk {
-    fn new(shared: &Arc<Shared>, inlet: &Arc<Inlet>, parse: parse::Settings, kind: Kind) -> Self {
-        Self {
-            running: Running::new(shared, kind),
-            shared: Arc::clone(shared),
-            inlet: Arc::clone(inlet),
-            lines: None,
-            parser: Parser::new(parse),
-            batch: Vec::new(),
-            weight: 0,
-            since: None,
-            start: Instant::now(),
-            read: 0,
-            delivered: 0,
-        }
-    }
-
-    async fn run(mut self) {
-        // Timers run from now, not from when the task was made.
-        self.start = Instant::now();
-        loop {
-            let wake = self.wake();
-            let item = tokio::select! {
-                item = self.inlet.queue.pop() => Some(item),
-                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => None,
-            };
-            match item {
-                Some(Some(Item::Chunk(chunk))) => self.chunk(&chunk).await,
-                Some(Some(Item::Record(record))) => self.add(*record).await,
-                Some(None) => break,
-                None => {}
-            }
-            self.flush(false).await;
-        }
-        self.flush(true).await;
-        drop(self.running);
-    }
-
-    /// When there is something to do even if nothing comes.
-    fn wake(&self) -> Option<Instant> {
-        let batch = self.since.map(|since| since + self.shared.settings.linger);
-        let joiner = self.lines.as_ref().and_then(|(_, joiner)| joiner.deadline());
-        batch.into_iter().chain(joiner.map(|after| self.start + after)).min()
-    }
-
-    async fn chunk(&mut self, chunk: &source::lines::Chunk) {
-        let mut out = Vec::new();
-        for piece in chunk.lines() {
-            let Some((unframer, joiner)) = &mut self.lines else { return };
-            let now = self.start.elapsed();
-            let line = Line { piece, stream: chunk.stream, container: b"", time: chunk.time };
-            unframer.line(line, |line| joiner.push(line, now, &mut out));
-            self.read += 1;
-            for record in out.drain(..) {
-                self.enter(record);
-            }
-            self.send_if_full().await;
-        }
-        self.account();
-    }
-
-    /// A record that came as one; it is counted as inside already.
-    async fn add(&mut self, record: Record) {
-        self.weight += batch::weight(&record);
-        self.batch.push(record);
-        self.since.get_or_insert_with(Instant::now);
-        self.send_if_full().await;
-    }
-
-    /// A record that was just made.
-    fn enter(&mut self, record: Record) {
-        self.inlet.records.enter(1);
-        self.weight += batch::weight(&record);
-        self.batch.push(record);
-        self.since.get_or_insert_with(Instant::now);
-    }
-
-    /// Gives out what has waited long enough, or everything at the end.
-    async fn flush(&mut self, end: bool) {
-        let mut out = Vec::new();
-        if let Some((unframer, joiner)) = &mut self.lines {
-            let now = self.start.elapsed();
-            if end {
-                unframer.finish(|line| joiner.push(line, now, &mut out));
-                joiner.finish(&mut out);
-            } else if joiner.deadline().is_some_and(|deadline| deadline <= now) {
-                joiner.flush(now, &mut out);
-            }
-        }
-        if !out.is_empty() {
-            for record in out {
-                self.enter(record);
-                self.send_if_full().await;
-            }
-            self.account();
-        }
-        let due = self.since.is_some_and(|since| since.elapsed() >= self.shared.settings.linger);
-        if end || due {
-            self.send().await;
-        }
-    }
-
-    /// Brings the counts of lines up to date.
-    fn account(&mut self) {
-        let Some((unframer, joiner)) = &self.lines else { return };
-        let waiting = (unframer.waiting() + joiner.waiting()) as u64;
-        let delivered = self.read.saturating_sub(waiting).max(self.delivered);
-        self.inlet.lines.deliver(delivered - self.delivered);
-        self.delivered = delivered;
-        let counts = (joiner.counts(), self.parser.counts());
-        *self.inlet.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
-    }
-
-    async fn send_if_full(&mut self) {
-        let settings = &self.shared.settings;
-        if self.batch.len() >= settings.batch_records || self.weight >= settings.batch_bytes {
-            self.send().await;
-        }
-    }
-
-    /// Sends the batch on its way, and what is left of it to the sinks.
-    async fn send(&mut self) {
-        let batch = std::mem::take(&mut self.batch);
-        self.weight = 0;
-        self.since = None;
-        if batch.is_empty() {
-            return;
-        }
-        let count = batch.len() as u64;
-        // A hook that panics takes its batch with it, and nothing else: what it did not
-        // answer for must not pass.
-        let walked = AssertUnwindSafe(self.walk(batch)).catch_unwind().await;
-        let Ok(entries) = walked else {
-            self.inlet.records.drop(count, Reason::Hook);
-            tracing::error!(source = %self.inlet.source, records = count, "a log hook panicked");
-            return;
-        };
-        let left = entries.len() as u64;
-        self.inlet.records.drop(count.saturating_sub(left), Reason::Hook);
-        if left == 0 {
-            return;
-        }
-        for entry in &entries {
-            self.inlet.count(entry.record.severity);
-        }
-        let batch = Arc::new(Batch { source: Arc::clone(&self.inlet.source), entries });
-        for outlet in &self.shared.outlets {
-            outlet.offer(&batch, self.inlet.patient).await;
-        }
-        self.inlet.records.deliver(left.min(count));
-        self.account();
-    }
-
-    /// The corridor as a list.
-    async fn walk(&mut self, batch: Vec<Record>) -> Vec<Entry> {
-        let hooks = Arc::clone(&self.shared.hooks);
-        let source = &self.inlet.source;
-        let mut batch = hooks.raw(source, batch).await;
-        let wanted = hooks.wants_parsed();
-        if !wanted && !self.shared.outlets.iter().any(|outlet| outlet.needs_parsed()) {
-            return batch.into_iter().map(Entry::new).collect();
-        }
-        let keep = self.shared.outlets.iter().any(|outlet| outlet.needs_original());
-        let mut memory = keep.then(|| Memory::new(batch.len()));
-        for record in &mut batch {
-            let original = (keep && !record.parsed).then(|| Original::of(record));
-            self.parser.parse(record);
-            if let (Some(memory), Some(original)) = (&mut memory, original) {
-                memory.note(record, original);
-            }
-        }
-        if wanted {
-            batch = hooks.parsed(source, batch).await;
-        }
-        match memory {
-            Some(memory) => memory.recall(batch),
-            None => batch.into_iter().map(Entry::new).collect(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use tokio::task::JoinSet;
 
+    use super::ledger::Reason;
     use super::sink::format::{Format, Text};
-    use super::sink::tests::Fake;
+    use super::sink::outlet::tests::Fake;
     use super::source::lines::{Chunk, Stream};
     use super::*;
     use crate::filter::value::Severity;
@@ -709,12 +507,13 @@ mod tests {
         assert_eq!(access.severities, [0, 0, 0, 0, 1, 0, 1]);
     }
 
-    #[tokio::test(start_paused = true)]
+    // The sink writes on a thread, for which time cannot be paused.
+    #[tokio::test]
     async fn the_text_is_shown_only_if_no_hook_took_something_out() {
         let mut bench = bench(raw());
         bench.hooks.wants_parsed.store(true, Ordering::Relaxed);
-        let (sender, mut shown) = tokio::sync::mpsc::unbounded_channel();
-        let writer = Shown(sender);
+        let shown = Shown::default();
+        let writer = shown.clone();
         let sink = sink::stdout::Stdout::onto("shown", raw(), writer).unwrap();
         let sinks: Vec<(sink::Settings, Box<dyn Sink>)> =
             vec![(sink::Settings::new("shown", raw()), Box::new(sink))];
@@ -731,20 +530,17 @@ mod tests {
         drop(intake);
         bench.drained().await;
         drop(bench);
-        let mut text = Vec::new();
-        while let Some(bytes) = shown.recv().await {
-            text.extend(bytes);
-        }
-        let text = String::from_utf8(text).unwrap();
+        let text = String::from_utf8(shown.0.lock().unwrap().clone()).unwrap();
         assert!(text.starts_with("{\"msg\":\"kept\",\"x\":1.0}\n"), "{text}");
         assert!(text.contains(": cut") && !text.contains("hunter2"), "{text}");
     }
 
-    struct Shown(tokio::sync::mpsc::UnboundedSender<Vec<u8>>);
+    #[derive(Clone, Default)]
+    struct Shown(Arc<Mutex<Vec<u8>>>);
 
     impl std::io::Write for Shown {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            let _ = self.0.send(bytes.to_vec());
+            self.0.lock().unwrap().extend_from_slice(bytes);
             Ok(bytes.len())
         }
 
@@ -792,19 +588,48 @@ mod tests {
         let intake = bench.lines(source::Settings { patient: true, ..source::Settings::default() });
         let expected: Vec<String> = (0..5000).map(|number| format!("line {number}")).collect();
         let lines = expected.clone();
-        let writing = tokio::spawn(async move {
+        let mut writing = JoinSet::new();
+        writing.spawn(async move {
             for line in lines {
                 intake.push(chunk(&format!("{line}\n"))).await;
             }
         });
         tokio::time::sleep(Duration::from_secs(60)).await;
-        assert!(!writing.is_finished(), "it waits");
+        assert!(writing.try_join_next().is_none(), "it waits");
         assert!(bench.corridor.snapshot().holds());
         sink.script().stuck = false;
-        writing.await.unwrap();
+        writing.join_all().await;
         let snapshot = bench.drained().await;
         assert_eq!(sink.script().written, expected);
         assert_eq!(snapshot.sinks[0].records.dropped_in_all(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_trace_that_waits_for_a_slow_sink_stays_whole() {
+        let sink = Fake::default();
+        sink.script().stuck = true;
+        let queue = Bound { items: 1, weight: 1 };
+        let slow = sink::Settings { queue, ..sink::Settings::new("slow", raw()) };
+        let (corridor, mut tasks) = corridor(vec![(slow, Box::new(sink.clone()))]);
+        let settings = source::Settings { patient: true, ..source::Settings::default() };
+        let (intake, task) = corridor.lines("stdin", settings);
+        tasks.spawn(task);
+        // One with the sink, one in its queue, one that finds no room there.
+        for line in ["x\n", "y\n", "z\n"] {
+            intake.push(chunk(line)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let trace =
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: bad";
+        for line in trace.split_inclusive("f\n") {
+            intake.push(chunk(line)).await;
+        }
+        drop(intake);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        sink.script().stuck = false;
+        corridor.drain(Duration::from_secs(60)).await;
+        while tasks.join_next().await.is_some() {}
+        assert_eq!(sink.script().written, ["x", "y", "z", trace]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -164,9 +164,14 @@ impl Parser {
             }
         }
         let failed = fields.iter().any(|(name, _)| name == STACKTRACE);
-        if record.severity.is_none() && failed {
-            // Nobody prints the trace of what went well.
-            record.severity = Some(Severity::Error);
+        if record.severity.is_none() {
+            record.severity = match language.as_deref() {
+                // Nobody prints the trace of what went well.
+                _ if failed => Some(Severity::Error),
+                // The one thing of Python that is joined and is no trace.
+                Some("python") => Some(Severity::Warn),
+                _ => None,
+            };
         }
         record.message = message;
         record.attributes.extend(fields);
@@ -458,6 +463,16 @@ mod tests {
                 "python",
                 "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: bad",
                 r#"error "ValueError: bad" exception.type="ValueError" exception.message="bad" exception.stacktrace="Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: bad""#,
+            ),
+            (
+                "python",
+                "2026-11-22 07:34:03,305 ERROR [shop:92] charge\nfailed\nTraceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: bad",
+                r#"2026-11-22T07:34:03.305Z error "charge\nfailed" log.logger="shop" code.line.number=92 exception.type="ValueError" exception.message="bad" exception.stacktrace="Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: bad""#,
+            ),
+            (
+                "python",
+                "/srv/a.py:12: DeprecationWarning: old\n  import imp",
+                r#"warn "/srv/a.py:12: DeprecationWarning: old\n  import imp""#,
             ),
             (
                 "node",

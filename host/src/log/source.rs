@@ -8,6 +8,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::time::Instant;
+
 use super::ledger::{Balance, Ledger, Reason};
 use super::{batch, parse};
 use crate::filter::queue::{Bound, Queue, Refused};
@@ -23,7 +25,8 @@ use lines::Chunk;
 /// What waits at the beginning of the corridor.
 #[derive(Debug)]
 pub(super) enum Item {
-    Chunk(Chunk),
+    /// Lines, and when they came.
+    Chunk(Chunk, Instant),
     Record(Box<Record>),
 }
 
@@ -150,7 +153,7 @@ impl LineIntake {
         // Undone once the chunk is inside, however this ends.
         let mut loss = Loss { inlet, count, bytes, reason: Reason::Shutdown };
         let weight = chunk.bytes.len() + size_of::<Chunk>();
-        match inlet.queue.try_push(weight, Item::Chunk(chunk)) {
+        match inlet.queue.try_push(weight, Item::Chunk(chunk, Instant::now())) {
             Ok(()) => loss.count = 0,
             Err(Refused::Full(item)) if inlet.patient => {
                 if inlet.queue.push(weight, item).await.is_ok() {
@@ -249,11 +252,12 @@ mod tests {
         let intake = LineIntake::new(Arc::clone(&inlet));
         intake.push(chunk("one\n")).await;
         let late = intake.clone();
-        let waiting = tokio::spawn(async move { late.push(chunk("two\n")).await });
+        let mut waiting = tokio::task::JoinSet::new();
+        waiting.spawn(async move { late.push(chunk("two\n")).await });
         tokio::task::yield_now().await;
         assert_eq!(inlet.snapshot().lines.inside, 2, "it waits, and counts as inside");
         inlet.queue.pop().await;
-        waiting.await.unwrap();
+        waiting.join_all().await;
         assert_eq!(inlet.snapshot().lines.dropped_in_all(), 0);
         {
             let mut pushing = std::pin::pin!(intake.push(chunk("three\n")));

@@ -33,9 +33,47 @@ pub(super) fn parts<'a>(language: &str, text: &'a str, headed: bool) -> Parts<'a
     let indented = rest_trimmed.starts_with([' ', '\t'])
         && !rest_trimmed.trim_start().starts_with("+ Exception");
     if headed && own_line && !indented {
-        return Parts { message: Some(first.trim_end()), trace: rest_trimmed };
+        // The message of the logger may have several lines itself.
+        let at =
+            start(language, text).filter(|&at| at > 0).unwrap_or(text.len() - rest_trimmed.len());
+        let (message, trace) = text.split_at(at);
+        return Parts { message: Some(message.trim_end()), trace };
     }
     Parts { message: headed.then(|| first.trim_end()), trace: text }
+}
+
+/// Where the first line is that begins a trace by itself.
+fn start(language: &str, text: &str) -> Option<usize> {
+    const PYTHON: [&str; 8] = [
+        "Traceback (most recent call last):",
+        "  + Exception Group Traceback",
+        "Stack (most recent call last):",
+        "Exception in thread ",
+        "Exception ignored in",
+        "future: <",
+        "Fatal Python error: ",
+        "--- Logging error ---",
+    ];
+    let begins = |line: &str| match language {
+        "python" => {
+            PYTHON.iter().any(|words| line.starts_with(words))
+                || line.ends_with("RemoteTraceback: ")
+        }
+        "java" => {
+            line.starts_with("Exception in thread ")
+                || typed(line.trim_end())
+                    .is_some_and(|(name, _)| name.contains('.') && !name.contains(' '))
+        }
+        _ => false,
+    };
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if begins(line.trim_end_matches('\n')) {
+            return Some(at);
+        }
+        at += line.len();
+    }
+    None
 }
 
 /// Type and message of the exception in `trace`; the message is its first line.
@@ -61,6 +99,10 @@ fn python(trace: &str) -> Option<(&str, &str)> {
     for line in trace.lines() {
         // The root of a group stands behind the outermost bar.
         let line = line.strip_prefix("  | ").unwrap_or(line);
+        // What follows says where the exception was logged.
+        if matches!(line, "Call stack:" | "Stack (most recent call last):") && found.is_some() {
+            break;
+        }
         if line.trim_start().starts_with("File \"") {
             frames = true;
         } else if frames

@@ -110,7 +110,7 @@ pub struct Line<'a> {
 }
 
 /// Most lanes. Beyond that the one that was quiet longest is emptied.
-const LANES: usize = 64;
+const LANES: usize = 32;
 
 /// Joins the lines of one source.
 #[derive(Debug)]
@@ -584,6 +584,28 @@ mod tests {
         joiner.flush(at(2500), &mut out);
         joiner.flush(at(2550), &mut out);
         assert_eq!((out.len(), joiner.waiting()), (5, 0));
+    }
+
+    #[test]
+    fn lines_of_others_do_not_keep_a_trace_waiting() {
+        let mut joiner = Joiner::new(Settings::default());
+        let mut out = Vec::new();
+        let chunk = |text: &str| {
+            let bytes = text.as_bytes().to_vec();
+            Chunk { bytes, stream: Stream::Only, time: 1, part: 0, cut: false }
+        };
+        let trace = "[2026-11-22 07:34:46 +0000] [11] [ERROR] Error handling request /a\n\
+                     Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n";
+        feed(&mut joiner, &chunk(trace), Duration::ZERO, &mut out);
+        for step in 1..=6 {
+            let now = Duration::from_millis(step * 100);
+            feed(&mut joiner, &chunk("[2026-11-22 07:34:46 +0000] [12] [INFO] x\n"), now, &mut out);
+            joiner.flush(now, &mut out);
+        }
+        assert!(
+            out.iter().any(|record| record.message == trace.trim_end()),
+            "it is cut off, but out"
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::filter::value::Severity;
 mod access;
 mod head;
 mod mark;
+mod own;
 mod syslog;
 
 /// What the head of a text states. Slices are of the text that was read.
@@ -63,11 +64,11 @@ pub(crate) fn read(text: &[u8]) -> Option<Head<'_>> {
             None => clock_first(text).or_else(|| access::read(text)),
         },
         b'A'..=b'Z' => match time::take_named(text) {
-            Some((stamp, len)) => head::util_logging(text, stamp, len)
+            Some((stamp, len)) => own::util_logging(text, stamp, len)
                 .or_else(|| syslog::without_priority(text, stamp, len)),
             None => head::level_first(text).or_else(|| access::read(text)),
         },
-        b'a'..=b'z' => head::dotnet(text).or_else(|| access::read(text)),
+        b'a'..=b'z' => own::dotnet(text).or_else(|| access::read(text)),
         b':' => access::read(text),
         _ => None,
     }

@@ -6,6 +6,7 @@
 //! passes the bytes of the application on, and its lines are those of the application.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 
 use crate::filter::record::Source;
 use crate::filter::value::{Severity, Value};
@@ -136,9 +137,14 @@ fn json_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Text(text) => string(text, out),
         Value::Json(text) => document(text, out),
-        other => out.extend_from_slice(other.to_json().to_string().as_bytes()),
+        Value::Integer(number) => written(write!(out, "{number}")),
+        Value::Boolean(truth) => written(write!(out, "{truth}")),
+        Value::Float(_) | Value::Blob(_) => written(write!(out, "{}", value.to_json())),
     }
 }
+
+/// Writing to memory does not fail.
+fn written(_: std::io::Result<()>) {}
 
 /// A JSON document as it was written, on one line; a string if it is none.
 fn document(text: &str, out: &mut Vec<u8>) {
@@ -211,7 +217,7 @@ fn is_hidden(one: char) -> bool {
 
 fn unicode_escape(one: char, out: &mut Vec<u8>) {
     // All of them are below U+10000.
-    out.extend_from_slice(format!("\\u{:04x}", u32::from(one)).as_bytes());
+    written(write!(out, "\\u{:04x}", u32::from(one)));
 }
 
 /// Upper case, as in OpenTelemetry.
@@ -229,7 +235,7 @@ fn severity_name(severity: Severity) -> &'static str {
 /// RFC 3339 in UTC, with as many digits as it needs.
 fn timestamp(time: u64, out: &mut Vec<u8>) {
     match jiff::Timestamp::from_nanosecond(i128::from(time)) {
-        Ok(time) => out.extend_from_slice(time.to_string().as_bytes()),
+        Ok(time) => written(write!(out, "{time}")),
         // Cannot be: 64 bits of nanoseconds end in the year 2554.
         Err(_) => out.extend_from_slice(b"1970-01-01T00:00:00Z"),
     }

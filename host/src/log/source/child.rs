@@ -22,15 +22,18 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use rustix::process::{Pid, Signal, WaitStatus};
 use tokio::net::unix::pipe;
-use tokio::signal::unix::{self as signals, SignalKind};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::timeout;
 
 use super::LineIntake;
 use super::lines::{Lines, Stream};
 use crate::log::Clock;
+
+mod life;
+
+use life::{Life, Word};
 
 /// How much is read at once, in bytes.
 const READ: usize = 64 * 1024;
@@ -112,25 +115,13 @@ pub struct Exit {
     pub held_open: bool,
 }
 
-/// Signals that are sent on. The first three are also sent by terminals.
-const FORWARDED: [Signal; 6] =
-    [Signal::INT, Signal::QUIT, Signal::HUP, Signal::TERM, Signal::USR1, Signal::USR2];
-/// How many of them a terminal sends to the whole foreground group. Hanging up is sent to the
-/// session's leader, which may or may not pass it on, so that one is sent on always.
-const BY_TERMINAL: usize = 2;
-
 /// Tells the application something. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Control(mpsc::Sender<Word>);
 
-#[derive(Debug, Clone, Copy)]
-enum Word {
-    Signal(Signal),
-    Stop,
-}
-
 impl Control {
-    /// Sends it a signal.
+    /// Sends it a signal that we got. Behind a terminal those that terminals send to all are
+    /// left out, since it got them, too.
     pub async fn signal(&self, signal: Signal) {
         // It has exited: nothing to signal.
         let _ = self.0.send(Word::Signal(signal)).await;
@@ -171,7 +162,7 @@ impl Child {
         let program = program.as_ref();
         let terminal = io::stdin().is_terminal();
         // Before it starts, so that its end is not missed.
-        let life = Life::new(settings, terminal).map_err(Error::Signals)?;
+        let life = Life::new(settings).map_err(Error::Signals)?;
         if settings.adopt {
             // Where that is not known, orphans go to process 1 as ever.
             let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
@@ -215,7 +206,7 @@ impl Child {
             source: io::Error::other("it has no process id"),
         })?;
         let (control, words) = mpsc::channel(16);
-        let life = Life { words: Some(words), ..life };
+        let life = life.listening(words);
         let pumps = [Pump::new(stdout, Stream::Stdout), Pump::new(stderr, Stream::Stderr)];
         Ok(Self { settings, pid, leads: !terminal, pumps, life, control })
     }
@@ -324,127 +315,6 @@ impl Pump {
     }
 }
 
-/// Waits for the end, and sends signals on until then.
-#[derive(Debug)]
-struct Life {
-    settings: Settings,
-    ended: signals::Signal,
-    forwarded: Vec<(signals::Signal, Signal)>,
-    words: Option<mpsc::Receiver<Word>>,
-}
-
-impl Life {
-    fn new(settings: Settings, terminal: bool) -> io::Result<Self> {
-        let ended = signals::signal(SignalKind::child())?;
-        let skip = if terminal { BY_TERMINAL } else { 0 };
-        let mut forwarded = Vec::new();
-        if settings.forward {
-            // Those of the terminal are still received, or they would end us.
-            for (index, signal) in FORWARDED.into_iter().enumerate() {
-                let stream = signals::signal(SignalKind::from_raw(signal.as_raw()))?;
-                if index >= skip {
-                    forwarded.push((stream, signal));
-                }
-            }
-        }
-        Ok(Self { settings, ended, forwarded, words: None })
-    }
-
-    /// Answers the status, whether it was killed, and whether it was told to stop.
-    async fn run(mut self, pid: Pid, leads: bool) -> (WaitStatus, bool, bool) {
-        // A signal that says that a child ended can stand for several, and others may take
-        // one away; so it is looked at now and then, too.
-        let mut tick = interval(Duration::from_secs(1));
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut deadline: Option<Instant> = None;
-        let mut killed = false;
-        loop {
-            if let Some(status) = reap(pid, self.settings.adopt) {
-                return (status, killed, deadline.is_some());
-            }
-            let word = tokio::select! {
-                _ = self.ended.recv() => None,
-                _ = tick.tick() => None,
-                signal = received(&mut self.forwarded) => Some(Word::Signal(signal)),
-                word = told(&mut self.words) => Some(word),
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() && !killed => {
-                    tracing::warn!(grace = ?self.settings.grace, "the command did not end in time and is killed");
-                    killed = true;
-                    kill(pid, leads);
-                    None
-                }
-            };
-            let signal = match word {
-                Some(Word::Signal(signal)) => signal,
-                Some(Word::Stop) => Signal::TERM,
-                None => continue,
-            };
-            if signal == Signal::TERM {
-                deadline.get_or_insert_with(|| Instant::now() + self.settings.grace);
-            }
-            // It was not reaped yet, so the number is its own still.
-            let _ = rustix::process::kill_process(pid, signal);
-        }
-    }
-}
-
-/// Kills the application, with all that is in its group.
-fn kill(pid: Pid, leads: bool) {
-    let _ = rustix::process::kill_process(pid, Signal::KILL);
-    if leads {
-        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-    }
-}
-
-/// Takes the status of what has ended. Answers that of the application.
-fn reap(pid: Pid, adopt: bool) -> Option<WaitStatus> {
-    let mut own = None;
-    loop {
-        let ended = if adopt {
-            rustix::process::wait(WaitOptions::NOHANG)
-        } else {
-            rustix::process::waitpid(Some(pid), WaitOptions::NOHANG)
-        };
-        match ended {
-            Ok(Some((ended, status))) => {
-                if ended == pid {
-                    own = Some(status);
-                }
-                if !adopt {
-                    return own;
-                }
-            }
-            Err(rustix::io::Errno::INTR) => {}
-            // Nothing has ended, or there is nothing left.
-            Ok(None) | Err(_) => return own,
-        }
-    }
-}
-
-/// The next signal that we get. Cancel safe.
-async fn received(streams: &mut [(signals::Signal, Signal)]) -> Signal {
-    std::future::poll_fn(|context| {
-        for (stream, signal) in &mut *streams {
-            if stream.poll_recv(context).is_ready() {
-                return std::task::Poll::Ready(*signal);
-            }
-        }
-        std::task::Poll::Pending
-    })
-    .await
-}
-
-/// The next word of a control; never, once there is none left. Cancel safe.
-async fn told(words: &mut Option<mpsc::Receiver<Word>>) -> Word {
-    if let Some(receiver) = words {
-        if let Some(word) = receiver.recv().await {
-            return word;
-        }
-        *words = None;
-    }
-    std::future::pending().await
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{BufRead, BufReader, Read};
@@ -480,7 +350,7 @@ mod tests {
         let (exit, ()) = tokio::join!(child.run(intake, Clock::fixed(1)), acting);
         let mut ran =
             Ran { exit, stdout: String::new(), stderr: String::new(), snapshot: inlet.snapshot() };
-        while let Some(Item::Chunk(chunk)) = inlet.queue.try_pop() {
+        while let Some(Item::Chunk(chunk, _)) = inlet.queue.try_pop() {
             let text = String::from_utf8(chunk.bytes).unwrap();
             match chunk.stream {
                 Stream::Stderr => ran.stderr.push_str(&text),
@@ -496,9 +366,12 @@ mod tests {
 
     /// Waits until the application has written something.
     async fn ready(inlet: &Inlet) {
-        while inlet.queue.is_empty() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let written = async {
+            while inlet.queue.is_empty() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(Duration::from_secs(20), written).await.expect("it writes at once");
     }
 
     #[tokio::test]
@@ -612,7 +485,7 @@ mod tests {
                 Arc::new(Inlet::new("child".into(), false, Bound { items: 100, weight: 1 << 20 }));
             let intake = LineIntake::new(Arc::clone(&inlet));
             let show = async {
-                while let Some(Item::Chunk(chunk)) = inlet.queue.pop().await {
+                while let Some(Item::Chunk(chunk, _)) = inlet.queue.pop().await {
                     use std::io::Write;
                     io::stdout().write_all(&chunk.bytes).unwrap();
                 }
@@ -622,18 +495,11 @@ mod tests {
         });
         let own = rustix::process::getpid().as_raw_nonzero();
         let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap();
-        writeln!("children left: {}", children.split_whitespace().count());
+        println!("children left: {}", children.split_whitespace().count());
+        // The tests ask for the status of the whole process, as a shell would.
+        #[expect(clippy::exit, reason = "this is the end of that process")]
         std::process::exit(code.into());
     }
-
-    fn println(text: &str) {
-        println!("{text}");
-    }
-
-    macro_rules! writeln {
-        ($($text:tt)*) => { println(&format!($($text)*)) };
-    }
-    use writeln;
 
     fn part(script: &str) -> std::process::Child {
         Command::new(std::env::current_exe().unwrap())

@@ -85,7 +85,7 @@ mod tests {
 
     async fn texts(inlet: &Inlet) -> String {
         let mut text = Vec::new();
-        while let Some(Item::Chunk(chunk)) = inlet.queue.pop().await {
+        while let Some(Item::Chunk(chunk, _)) = inlet.queue.pop().await {
             text.extend(chunk.bytes);
         }
         String::from_utf8(text).unwrap()

@@ -25,7 +25,7 @@ const MESSAGE_LINES: usize = 8;
 /// Most lines in a row that an unfinished trace lets through.
 const FOREIGN_LINES: u32 = 8;
 /// Most traces of one lane that may be open at once.
-const PARKED: usize = 4;
+const PARKED: usize = 2;
 /// What the steps of one call share.
 pub(super) struct Pass<'a> {
     pub(super) settings: &'a Settings,
@@ -75,6 +75,10 @@ struct Open {
     foreign: u32,
     last: Duration,
 }
+
+/// The machine of a trace that begins, and the number of the first held line that belongs to
+/// it.
+type Begun = (Box<dyn Machine>, usize);
 
 /// One stream of one source.
 #[derive(Debug)]
@@ -132,12 +136,10 @@ impl Lane {
     fn piece(&mut self, held: Held, pass: &mut Pass<'_>) {
         match &mut self.open {
             Some(open) if self.joined_piece => {
-                open.last = pass.now;
                 if open.held.is_empty() {
                     self.take(held, pass);
                 } else {
-                    open.held_bytes += held.text.len();
-                    open.held.push(held);
+                    self.hold(held, pass);
                 }
             }
             _ => {
@@ -161,8 +163,26 @@ impl Lane {
     fn continues(&self, first: &[u8], line: &[u8]) -> bool {
         self.habit.is_headed()
             && mentions_trouble(first)
+            && !python::leads(line)
             && leads(first)
             && begins_record(line, self.habit).is_none()
+    }
+
+    /// The trace that `line` begins, if it does, with the number of the first line of `before`
+    /// that belongs to it; and whether the line belongs to those before if one follows.
+    fn judge(&self, before: &[&[u8]], line: &[u8]) -> (Option<Begun>, bool) {
+        let start = trace::start(before, line).map(|start| {
+            let own = before.len() - start.before.min(before.len());
+            (start.machine, own - leading(&before[..own]))
+        });
+        let keep = match before {
+            _ if start.is_some() => false,
+            [last] if trace::is_blank(line) => leads(last),
+            [last] => python::is_between(last, line) || self.continues(last, line),
+            [] => false,
+            [first, ..] => before.len() < MESSAGE_LINES && self.continues(first, line),
+        };
+        (start, keep)
     }
 
     /// A line while nothing is open.
@@ -173,22 +193,14 @@ impl Lane {
             return;
         }
         let line = held.plain();
-        let (start, keep) = {
-            let plain: [_; MESSAGE_LINES] =
-                std::array::from_fn(|index| self.held.get(index).map(Held::plain));
-            let lines = plain.each_ref().map(|line| line.as_deref().unwrap_or_default());
-            let before = &lines[..self.held.len().min(MESSAGE_LINES)];
-            let start = trace::start(before, &line).map(|start| {
-                let own = before.len() - start.before.min(before.len());
-                (start.machine, own - leading(&before[..own]))
-            });
-            let keep = match before {
-                [last] if trace::is_blank(&line) => leads(last),
-                [last] => python::is_between(last, &line) || self.continues(last, &line),
-                [] => false,
-                [first, ..] => self.held.len() < MESSAGE_LINES && self.continues(first, &line),
-            };
-            (start, keep)
+        let (start, keep) = match self.held.as_slice() {
+            [] => self.judge(&[], &line),
+            [one] => self.judge(&[&one.plain()], &line),
+            several => {
+                let before: Vec<Cow<'_, [u8]>> = several.iter().map(Held::plain).collect();
+                let before: Vec<&[u8]> = before.iter().map(AsRef::as_ref).collect();
+                self.judge(&before, &line)
+            }
         };
         if let Some((machine, first)) = start {
             drop(line);
@@ -247,7 +259,6 @@ impl Lane {
     /// A line while a trace is open.
     fn opened(&mut self, held: Held, pass: &mut Pass<'_>) {
         let Some(open) = &mut self.open else { return self.idle(held, pass) };
-        open.last = pass.now;
         let line = held.plain();
         let about = About { logged: open.logged };
         if !open.machine.is_certain() {
@@ -375,6 +386,8 @@ impl Lane {
     /// Adds what the machine held, and `held`, to the open trace.
     fn take(&mut self, held: Held, pass: &mut Pass<'_>) {
         let Some(open) = &mut self.open else { return };
+        // Lines of others do not keep a trace waiting for its end.
+        open.last = pass.now;
         let mut lines = std::mem::take(&mut open.held);
         open.held_bytes = 0;
         lines.push(held);
@@ -405,6 +418,7 @@ impl Lane {
     /// Keeps a line until the machine knows.
     fn hold(&mut self, held: Held, pass: &mut Pass<'_>) {
         let Some(open) = &mut self.open else { return };
+        open.last = pass.now;
         open.held_bytes += held.text.len() + 1;
         open.held.push(held);
         if open.held.len() > HELD_LINES || open.held_bytes > HELD_BYTES {

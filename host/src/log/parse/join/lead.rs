@@ -52,10 +52,10 @@ impl Habit {
 /// Whether the name of a severity that says so may be in a head. Looks at little, since it is
 /// asked of most lines of some logs.
 pub(super) fn mentions_trouble(line: &[u8]) -> bool {
-    line[..line.len().min(96)].windows(3).any(|three| {
+    line[..line.len().min(64)].windows(4).any(|four| {
         matches!(
-            three,
-            b"ERR" | b"WAR" | b"CRI" | b"FAT" | b"SEV" | b"err" | b"war" | b"Err" | b"War"
+            four,
+            b"ERRO" | b"WARN" | b"CRIT" | b"FATA" | b"SEVE" | b"erro" | b"warn" | b"Erro" | b"Warn"
         )
     })
 }
