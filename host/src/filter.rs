@@ -296,27 +296,41 @@ pub struct LogSubscription {
 
 /// Paths that a plugin acts on: exact, or a prefix with a final `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Paths(Vec<String>);
+pub struct Paths {
+    patterns: Vec<String>,
+    /// The operator allows no others; empty allows all.
+    within: Vec<String>,
+}
 
 impl Paths {
     /// Of the patterns as written. Empty matches everything.
     pub fn new(patterns: Vec<String>) -> Self {
-        Self(patterns)
+        Self { patterns, within: Vec::new() }
+    }
+
+    /// The same paths, but no others than the operator allows.
+    #[must_use]
+    pub fn narrowed(self, within: Vec<String>) -> Self {
+        Self { within, ..self }
     }
 
     /// Whether a normalised path, without query, is one of them.
     pub fn matches(&self, path: &str) -> bool {
-        self.0.is_empty()
-            || self.0.iter().any(|pattern| match pattern.strip_suffix('*') {
-                Some(prefix) => path.starts_with(prefix),
-                None => path == pattern,
-            })
+        fits(&self.patterns, path) && fits(&self.within, path)
     }
 
-    /// The patterns as written.
+    /// The patterns as the plugin wrote them.
     pub fn patterns(&self) -> &[String] {
-        &self.0
+        &self.patterns
     }
+}
+
+fn fits(patterns: &[String], path: &str) -> bool {
+    patterns.is_empty()
+        || patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
+            Some(prefix) => path.starts_with(prefix),
+            None => path == pattern,
+        })
 }
 
 /// One change of a head. The types hold only what may be put on the wire: names are
@@ -576,6 +590,10 @@ mod tests {
         assert!(paths.matches("/health/live"));
         assert!(!paths.matches("/healthy"));
         assert!(Paths::default().matches("/anything"), "no pattern means all");
+        let narrowed = paths.narrowed(vec!["/health/*".into(), "/other".into()]);
+        assert!(narrowed.matches("/health/live"));
+        assert!(!narrowed.matches("/health"), "narrower");
+        assert!(!narrowed.matches("/other"), "never wider");
     }
 
     #[test]

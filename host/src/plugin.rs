@@ -12,6 +12,7 @@ use async_trait::async_trait;
 pub mod account;
 pub mod bindings;
 pub mod cache;
+pub mod componentize;
 pub mod convert;
 pub mod embedded;
 pub mod engine;
@@ -180,6 +181,23 @@ impl Plugin {
         }
     }
 
+    /// Shows its sizes in the metrics.
+    pub fn publish_sizes(&self, host: &crate::metrics::Host) {
+        let name = &*self.blueprint.name;
+        #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^53 bytes")]
+        host.plugins.memory.with([name]).set(self.memory() as f64);
+        let state = self.blueprint.services.reach.local.bytes();
+        #[expect(clippy::cast_precision_loss, reason = "state is far below 2^53 bytes")]
+        host.plugins.state_bytes.with([name, "local"]).set(state as f64);
+    }
+
+    /// Makes its metrics visible, in place of those of an older version.
+    pub fn publish_metrics(&self) {
+        if let Some(metrics) = self.blueprint.services.metrics.get() {
+            metrics.publish();
+        }
+    }
+
     /// Bytes of linear memory of all its instances that are not busy now.
     pub fn memory(&self) -> usize {
         let workers = self.workers.iter().flat_map(Worker::kept).map(Seat::memory);
@@ -216,10 +234,12 @@ impl Plugin {
     async fn enter(&self, visit: Visit<'_>, hook: Hook) -> Result<Entered<'_>, Fault> {
         let trial = self.admit(hook)?;
         let place = visit.place();
-        // A worker that does not exist serves nothing; the first stands in.
-        let worker = self.workers.get(visit.exchange.worker).unwrap_or(&self.workers[0]);
+        let worker = self.worker(visit);
         let fresh = self.isolation == Isolation::Exchange;
-        let limit = self.blueprint.budget.hook;
+        let limit = match hook {
+            Hook::OnRequestBody | Hook::OnResponseBody => self.blueprint.budget.body,
+            _ => self.blueprint.budget.hook,
+        };
         let begun = worker.begin(&self.blueprint, &place, fresh, limit).await;
         let (mut call, seat) = begun.map_err(|fault| self.judge(hook, None, fault, trial))?;
         let mut id = place.id;
@@ -233,7 +253,7 @@ impl Plugin {
         let sandbox = call.sandbox();
         sandbox.current = Some(id);
         sandbox.place_index = visit.index;
-        Ok(Entered { call, id, trial, worker })
+        Ok(Entered { call, id, trial })
     }
 
     /// Ends a call for an exchange: what came back, checked, and the account of it.
@@ -246,7 +266,7 @@ impl Plugin {
         check: impl FnOnce(T) -> Result<U, Fault>,
         edits: impl FnOnce(&U) -> usize,
     ) -> Result<U, Fault> {
-        let Entered { mut call, trial, .. } = entered;
+        let Entered { mut call, trial, id: _ } = entered;
         call.sandbox().current = None;
         let (answer, cost) = call.end(answer);
         visit.update(|place| place.spent += cost.elapsed);
@@ -280,10 +300,14 @@ impl Plugin {
         self.account.faulted(hook, cost, &fault);
         if fault.kind.is_strike() {
             self.count_strike(hook, &fault);
-        } else if trial {
-            // The trial said nothing about the plugin itself, so it is good enough.
+        } else if trial && cost.is_some() {
+            // It answered, and what it said is nothing against the plugin itself.
             self.quarantine.came_back(Instant::now());
             self.account.came_back();
+        } else if trial {
+            // There was no seat, or the instance of this exchange is gone: the plugin was
+            // not even asked.
+            self.quarantine.undecided();
         }
         fault
     }
@@ -336,6 +360,11 @@ impl Plugin {
         self.close(hook, answer, cost, trial, |_| 0)
     }
 
+    /// The worker of an exchange. One that does not exist serves nothing; the first stands in.
+    fn worker(&self, visit: Visit<'_>) -> &Worker {
+        self.workers.get(visit.exchange.worker).unwrap_or(&self.workers[0])
+    }
+
     fn log_limit(&self) -> Duration {
         self.blueprint.budget.logs
     }
@@ -355,17 +384,28 @@ struct Entered<'a> {
     /// The id by which the instance knows the exchange.
     id: u32,
     trial: bool,
+}
+
+/// Whatever becomes of the last call for an exchange: what the exchange holds is given back.
+struct Farewell<'a> {
     worker: &'a Worker,
+    visit: Visit<'a>,
+    /// The instance has its id back already.
+    told: bool,
+}
+
+impl Drop for Farewell<'_> {
+    fn drop(&mut self) {
+        let place = self.visit.place();
+        if self.told { self.worker.end_fresh(&place) } else { self.worker.end(&place) }
+    }
 }
 
 /// A call in the background was not done in time.
 struct Late(Duration);
 
 /// Waits for a call in the background, whose imports may wait for others.
-async fn in_time<T>(
-    limit: Duration,
-    call: impl Future<Output = T>,
-) -> Result<T, Late> {
+async fn in_time<T>(limit: Duration, call: impl Future<Output = T>) -> Result<T, Late> {
     tokio::time::timeout(limit, call).await.map_err(|_| Late(limit))
 }
 
@@ -451,11 +491,7 @@ impl Filter for Plugin {
         self.judge(hook, None, fault.clone(), false);
     }
 
-    async fn on_request(
-        &self,
-        visit: Visit<'_>,
-        head: &RequestHead,
-    ) -> Result<HeadAction, Fault> {
+    async fn on_request(&self, visit: Visit<'_>, head: &RequestHead) -> Result<HeadAction, Fault> {
         const HOOK: Hook = Hook::OnRequest;
         let fields = convert::fields(&head.headers, fields_of(self.wants.request.as_ref()));
         let headers = convert::borrowed(&fields);
@@ -477,11 +513,7 @@ impl Filter for Plugin {
         self.leave(visit, HOOK, entered, answer, check, edits_in)
     }
 
-    async fn on_request_body(
-        &self,
-        visit: Visit<'_>,
-        chunk: &Chunk,
-    ) -> Result<ChunkAction, Fault> {
+    async fn on_request_body(&self, visit: Visit<'_>, chunk: &Chunk) -> Result<ChunkAction, Fault> {
         const HOOK: Hook = Hook::OnRequestBody;
         let mut entered = self.enter(visit, HOOK).await?;
         let id = entered.id;
@@ -534,8 +566,9 @@ impl Filter for Plugin {
         let wanted = self.wants.done.as_ref().unwrap_or(&FieldFilter::Nothing);
         let attributes = done_attributes(exchange, summary, wanted);
         let attributes = convert::attributes(&attributes);
+        let mut farewell = Farewell { worker: self.worker(visit), visit, told: false };
         let mut entered = self.enter(visit, HOOK).await?;
-        let (id, worker) = (entered.id, entered.worker);
+        let id = entered.id;
         let param = convert::summary(
             summary,
             id,
@@ -548,23 +581,19 @@ impl Filter for Plugin {
         let Some(guest) = &guest.http_done else { return Err(self.no_hook(HOOK)) };
         let answer = guest.call_on_done(&mut *store, param).await;
         store.data_mut().exchanges.leave(id);
-        let answer = self.leave(visit, HOOK, entered, answer, Ok, |()| 0);
-        worker.end_fresh(&visit.place());
-        answer
+        farewell.told = true;
+        self.leave(visit, HOOK, entered, answer, Ok, |()| 0)
     }
 
     fn forget(&self, visit: Visit<'_>) {
-        if let Some(worker) = self.workers.get(visit.exchange.worker) {
-            worker.end(&visit.place());
-        }
+        self.worker(visit).end(&visit.place());
     }
 
     async fn on_logs(&self, source: &Source, batch: &[Record]) -> Result<Vec<LogEdit>, Fault> {
         const HOOK: Hook = Hook::OnLogs;
         let attributes = convert::record_attributes(batch);
         let records = convert::records(batch, &attributes);
-        let mut entered =
-            self.enter_seat(&self.logs, Role::Worker, HOOK, self.log_limit()).await?;
+        let mut entered = self.enter_seat(&self.logs, Role::Worker, HOOK, self.log_limit()).await?;
         let Instance { store, guest } = entered.0.instance();
         let Some(guest) = &guest.log_filter else { return Err(self.no_hook(HOOK)) };
         let answer = guest.call_on_logs(store, source, &records).await;
@@ -575,8 +604,7 @@ impl Filter for Plugin {
     async fn scrub(&self, passages: &[Passage]) -> Result<Vec<Option<String>>, Fault> {
         const HOOK: Hook = Hook::Scrub;
         let passages = convert::passages(passages);
-        let mut entered =
-            self.enter_seat(&self.logs, Role::Worker, HOOK, self.log_limit()).await?;
+        let mut entered = self.enter_seat(&self.logs, Role::Worker, HOOK, self.log_limit()).await?;
         let Instance { store, guest } = entered.0.instance();
         let Some(guest) = &guest.scrubber else { return Err(self.no_hook(HOOK)) };
         let answer = guest.call_scrub(store, &passages).await;
@@ -612,16 +640,10 @@ impl Background for Plugin {
         const HOOK: Hook = Hook::OnErrors;
         // Layer by layer, see `convert::events`.
         let lines: Vec<_> = batch.iter().map(|event| events::lines(event)).collect();
-        let frames: Vec<_> = batch
-            .iter()
-            .zip(&lines)
-            .map(|(event, lines)| events::frames(event, lines))
-            .collect();
-        let parts: Vec<_> = batch
-            .iter()
-            .zip(&frames)
-            .map(|(event, frames)| events::parts(event, frames))
-            .collect();
+        let frames: Vec<_> =
+            batch.iter().zip(&lines).map(|(event, lines)| events::frames(event, lines)).collect();
+        let parts: Vec<_> =
+            batch.iter().zip(&frames).map(|(event, frames)| events::parts(event, frames)).collect();
         let crumbs: Vec<_> = batch
             .iter()
             .zip(&parts)

@@ -26,10 +26,7 @@ impl Moment {
     /// Now.
     pub fn now() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            wall: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX),
-            monotonic: Instant::now(),
-        }
+        Self { wall: u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX), monotonic: Instant::now() }
     }
 }
 

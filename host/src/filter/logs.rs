@@ -78,7 +78,8 @@ impl LogChain {
                 break;
             }
             let Some(wants) = subscription(link) else { continue };
-            let own = source.strip_prefix("plugin:").is_some_and(|name| name == &**link.filter.name());
+            let own =
+                source.strip_prefix("plugin:").is_some_and(|name| name == &**link.filter.name());
             let unwanted_access = &**source == "access" && !wants.access_log;
             if own || unwanted_access || !of_form(wants.form) {
                 continue;
@@ -98,7 +99,8 @@ impl LogChain {
         source: &Source,
         batch: Vec<Record>,
     ) -> Vec<Record> {
-        let seen = |record: &Record| record.severity.is_none_or(|known| known >= wants.min_severity);
+        let seen =
+            |record: &Record| record.severity.is_none_or(|known| known >= wants.min_severity);
         if batch.iter().all(seen) {
             return self.offer(link, losses, wants, source, batch).await;
         }
@@ -262,10 +264,8 @@ impl Blocks {
         let mut joined = Vec::new();
         for edit in edits {
             let index = edit.index;
-            let &(first, number) = self
-                .runs
-                .get(index)
-                .ok_or(EditError::Index { index, len: self.runs.len() })?;
+            let &(first, number) =
+                self.runs.get(index).ok_or(EditError::Index { index, len: self.runs.len() })?;
             match edit.change {
                 change if number == 1 => singles.push(LogEdit { index: first, change }),
                 LogChange::SpliceMessage(splices) => {
@@ -273,8 +273,7 @@ impl Blocks {
                 }
                 // What else could be meant for several records at once is for each of them.
                 change => singles.extend(
-                    (first..first + number)
-                        .map(|index| LogEdit { index, change: change.clone() }),
+                    (first..first + number).map(|index| LogEdit { index, change: change.clone() }),
                 ),
             }
         }
@@ -309,9 +308,9 @@ impl Blocks {
             // Only a splice across the end of a record needs the text of several.
             let mut text = None;
             let mut own = Vec::new();
-            while let Some(splice) = waiting.next_if(|splice| {
-                splice.at <= end_of(record, start) || record == last
-            }) {
+            while let Some(splice) =
+                waiting.next_if(|splice| splice.at <= end_of(record, start) || record == last)
+            {
                 let error = |source| EditError::Splice { index: head, source };
                 let end = splice.at.checked_add(splice.len).ok_or(error(SpliceError::Bounds))?;
                 while end > end_of(record, start) && record < last {

@@ -124,9 +124,10 @@ impl LogChange {
     /// Whether it takes content away or changes it, which only a guard may do.
     pub fn needs_guard(&self) -> bool {
         match self {
-            Self::Drop | Self::SetMessage(_) | Self::SpliceMessage(_) | Self::RemoveAttribute(_) => {
-                true
-            }
+            Self::Drop
+            | Self::SetMessage(_)
+            | Self::SpliceMessage(_)
+            | Self::RemoveAttribute(_) => true,
             Self::SetAttribute(_) | Self::SetSeverity(_) => false,
         }
     }
@@ -174,8 +175,7 @@ pub fn apply(batch: &mut Vec<Record>, edits: Vec<LogEdit>) -> Result<usize, Edit
     let mut messages: Vec<(usize, String)> = Vec::new();
     for edit in &edits {
         let index = edit.index;
-        let record =
-            batch.get(index).ok_or(EditError::Index { index, len: batch.len() })?;
+        let record = batch.get(index).ok_or(EditError::Index { index, len: batch.len() })?;
         let message = match &edit.change {
             LogChange::SetMessage(text) => text.clone(),
             LogChange::SpliceMessage(splices) => splice_text(&record.message, splices)
@@ -248,7 +248,10 @@ mod tests {
             vec![
                 edit(0, LogChange::SetAttribute(("a".into(), 1.into()))),
                 edit(0, LogChange::SetAttribute(("a".into(), 2.into()))),
-                edit(2, LogChange::SpliceMessage(vec![Splice { at: 0, len: 2, bytes: b"f".into() }])),
+                edit(
+                    2,
+                    LogChange::SpliceMessage(vec![Splice { at: 0, len: 2, bytes: b"f".into() }]),
+                ),
                 edit(1, LogChange::Drop),
             ],
         );

@@ -126,9 +126,7 @@ impl Value {
             Self::Float(number) => (*number).into(),
             Self::Boolean(truth) => (*truth).into(),
             Self::Blob(bytes) => format!("{} bytes", bytes.len()).into(),
-            Self::Json(text) => {
-                serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
-            }
+            Self::Json(text) => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
         }
     }
 }
@@ -212,7 +210,8 @@ pub enum SpliceError {
 /// [`SpliceError`] when they are out of order, overlap, or reach beyond the end; nothing is
 /// half applied.
 pub fn splice(text: &[u8], splices: &[Splice]) -> Result<Vec<u8>, SpliceError> {
-    let mut out = Vec::with_capacity(text.len() + splices.iter().map(|s| s.bytes.len()).sum::<usize>());
+    let mut out =
+        Vec::with_capacity(text.len() + splices.iter().map(|s| s.bytes.len()).sum::<usize>());
     let mut from = 0;
     for one in splices {
         let end = one.at.checked_add(one.len).ok_or(SpliceError::Bounds)?;

@@ -542,7 +542,6 @@ mod tests {
 
     /// Runs where Prometheus is installed; elsewhere the grammar above has to do.
     #[test]
-    #[expect(clippy::print_stderr, reason = "a test that was skipped has to say so")]
     fn promtool_finds_nothing_to_complain_of() {
         let (host, _instance) = host();
         host.expose(None, None);

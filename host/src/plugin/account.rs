@@ -153,8 +153,5 @@ impl Account {
 
 /// Whether a fault of this kind throws the instance away.
 fn costs_instance(kind: FaultKind) -> bool {
-    matches!(
-        kind,
-        FaultKind::Trap | FaultKind::Deadline | FaultKind::Memory | FaultKind::Budget
-    )
+    matches!(kind, FaultKind::Trap | FaultKind::Deadline | FaultKind::Memory | FaultKind::Budget)
 }

@@ -5,7 +5,6 @@
 //! these types into those of `filter`.
 
 #![expect(missing_docs, reason = "generated from wit/, where the documentation is")]
-#![expect(clippy::all, reason = "generated")]
 
 wasmtime::component::bindgen!({
     path: "../wit",

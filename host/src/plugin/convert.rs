@@ -16,14 +16,14 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, StatusCode};
 
 use super::bindings::tamis::plugin::{
-    admin_types, health_types, http_types, lifecycle_types, log_types, scrub_types,
-    types,
+    admin_types, health_types, http_types, lifecycle_types, log_types, scrub_types, types,
 };
 use crate::filter::background::{Check, PageRequest, Status};
+use crate::filter::chain::MAX_FIELDS;
 use crate::filter::{
-    Attribute, BodyLimits, BodyMode, Chunk, ChunkAction, Edit, Fault, FaultKind, FieldFilter, HeadAction,
-    LocalResponse, LogChange, LogEdit, LogForm, LogSubscription, Origin, Outcome, Overflow,
-    Passage, Paths, Phase, Record, RequestHead, ResponseHead, Severity, Splice, Stance,
+    Attribute, BodyLimits, BodyMode, Chunk, ChunkAction, Edit, Fault, FaultKind, FieldFilter,
+    HeadAction, LocalResponse, LogChange, LogEdit, LogForm, LogSubscription, Origin, Outcome,
+    Overflow, Passage, Paths, Phase, Record, RequestHead, ResponseHead, Severity, Splice, Stance,
     Subscription, Summary, TraceContext, Unit, Value,
 };
 
@@ -265,8 +265,11 @@ fn edit(edit: http_types::Edit, watches: bool) -> Result<Edit, Fault> {
 }
 
 fn target(text: &str) -> Result<PathAndQuery, Fault> {
-    let target = text.parse::<PathAndQuery>().ok().filter(|_| text.starts_with('/'));
-    target.ok_or_else(|| wrong("`set-target` needs a path that begins with `/`"))
+    let fits = text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let target = text.parse::<PathAndQuery>().ok().filter(|_| fits);
+    target.ok_or_else(|| {
+        wrong("`set-target` needs a path that begins with `/`, what is not ASCII percent-encoded")
+    })
 }
 
 fn status(status: u16) -> Result<StatusCode, Fault> {
@@ -275,6 +278,10 @@ fn status(status: u16) -> Result<StatusCode, Fault> {
 }
 
 fn local(response: http_types::LocalResponse) -> Result<LocalResponse, Fault> {
+    // A map of fields does not refuse what is too much for it, it panics.
+    if response.headers.len() > MAX_FIELDS {
+        return Err(wrong(format!("an answer has at most {MAX_FIELDS} fields")));
+    }
     let mut headers = HeaderMap::with_capacity(response.headers.len());
     for field in response.headers {
         let (name, value) = header(field)?;
@@ -312,10 +319,7 @@ pub fn shown(text: &str) -> String {
 /// # Errors
 ///
 /// A fault when the answer is against the contract.
-pub fn chunk_action(
-    action: http_types::ChunkAction,
-    stance: Stance,
-) -> Result<ChunkAction, Fault> {
+pub fn chunk_action(action: http_types::ChunkAction, stance: Stance) -> Result<ChunkAction, Fault> {
     let action = match action {
         http_types::ChunkAction::Pass => ChunkAction::Pass,
         http_types::ChunkAction::Done => ChunkAction::Done,
@@ -575,7 +579,7 @@ pub fn subscription(from: lifecycle_types::Subscription) -> Subscription {
 
 fn phase(phase: lifecycle_types::Phase) -> Phase {
     Phase {
-        fields: field_filter(phase.fields),
+        fields: header_filter(phase.fields),
         body: match phase.body {
             lifecycle_types::BodyMode::Skip => BodyMode::Skip,
             lifecycle_types::BodyMode::Observe(limits) => BodyMode::Observe(body_limits(limits)),
@@ -604,6 +608,17 @@ fn body_limits(limits: lifecycle_types::BodyLimits) -> BodyLimits {
     }
 }
 
+/// Fields of the host are not shown, whoever asks for them by name.
+fn header_filter(filter: lifecycle_types::FieldFilter) -> FieldFilter {
+    match field_filter(filter) {
+        FieldFilter::Only(names) => {
+            let shown = |name: &&String| !name.parse().is_ok_and(|name| is_hosts(&name));
+            FieldFilter::Only(names.iter().filter(shown).cloned().collect())
+        }
+        other => other,
+    }
+}
+
 fn field_filter(filter: lifecycle_types::FieldFilter) -> FieldFilter {
     match filter {
         lifecycle_types::FieldFilter::All => FieldFilter::All,
@@ -621,5 +636,134 @@ pub fn fact(name: &str, summary: &Summary) -> Option<Value> {
             summary.error_type.as_ref().map(|text: &Arc<str>| Value::Text(text.to_string()))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn proceed(edits: Vec<http_types::Edit>, stance: Stance) -> Result<HeadAction, Fault> {
+        head_action(http_types::HeadAction::Proceed(edits), stance)
+    }
+
+    fn set(name: &str, value: &str) -> http_types::Edit {
+        http_types::Edit::SetHeader((name.to_owned(), value.to_owned()))
+    }
+
+    #[test]
+    fn values_of_fields_cross_byte_for_byte_in_both_directions() {
+        let bytes: Vec<u8> =
+            (0..=255).filter(|byte| !matches!(byte, 0..=8 | 10..=31 | 127)).collect();
+        let value = HeaderValue::from_bytes(&bytes).unwrap();
+        let text = text_of(&value);
+        assert_eq!(text.chars().count(), bytes.len(), "each byte is one character");
+        assert_eq!(value_of(&text).unwrap().as_bytes(), bytes);
+        assert!(matches!(text_of(&HeaderValue::from_static("plain")), Cow::Borrowed("plain")));
+    }
+
+    #[test]
+    fn what_no_head_may_hold_is_a_fault_that_does_not_repeat_it() {
+        let edits = [
+            set("x-a", "one\r\nx-b: two"),
+            set("x-a", "one\ntwo"),
+            set("x-a", "one\0two"),
+            set("x-a", "secret \u{100}"),
+            set("x a", "v"),
+            set("", "v"),
+            set("x:a", "v"),
+            set("x-\u{e9}", "v"),
+            set(":path", "/"),
+            set("Host", "v"),
+            set("content-length", "1"),
+            set("Transfer-Encoding", "chunked"),
+            set("connection", "x-a"),
+            set("keep-alive", "v"),
+            http_types::Edit::AppendHeader(("te".to_owned(), "trailers".to_owned())),
+            http_types::Edit::RemoveHeader("upgrade".to_owned()),
+            http_types::Edit::RemoveHeader("trailer".to_owned()),
+            http_types::Edit::SetStatus(0),
+            http_types::Edit::SetStatus(101),
+            http_types::Edit::SetStatus(600),
+            http_types::Edit::SetTarget(String::new()),
+            http_types::Edit::SetTarget("a/b".to_owned()),
+            http_types::Edit::SetTarget("http://elsewhere.example/".to_owned()),
+            http_types::Edit::SetTarget("/a b".to_owned()),
+            http_types::Edit::SetTarget("/a\r\nx: y".to_owned()),
+            http_types::Edit::SetTarget("/caf\u{e9}".to_owned()),
+        ];
+        for edit in edits {
+            let shown = format!("{edit:?}");
+            let fault = proceed(vec![set("x-good", "v"), edit], Stance::Guard).expect_err(&shown);
+            assert_eq!(fault.kind, FaultKind::Internal, "{shown}");
+            assert!(!fault.message.contains("two") && !fault.message.contains("secret"), "{fault}");
+            assert!(!fault.message.contains(char::is_control), "{fault}");
+        }
+    }
+
+    #[test]
+    fn what_a_head_may_hold_comes_out_as_it_went_in() {
+        let edits = vec![
+            set("X-Mixed", "a\tb"),
+            set("x-latin", "caf\u{e9}"),
+            http_types::Edit::SetTarget("/a/%20b?c=d&e".to_owned()),
+            http_types::Edit::SetStatus(299),
+            http_types::Edit::SetBody(b"body".to_vec()),
+        ];
+        let HeadAction::Proceed(edits) = proceed(edits, Stance::Guard).unwrap() else { panic!() };
+        assert_eq!(edits[0], Edit::SetHeader("x-mixed".parse().unwrap(), "a\tb".parse().unwrap()));
+        let Edit::SetHeader(_, value) = &edits[1] else { panic!() };
+        assert_eq!(value.as_bytes(), b"caf\xe9");
+        assert_eq!(edits[2], Edit::SetTarget("/a/%20b?c=d&e".parse().unwrap()));
+        assert_eq!(edits.len(), 5);
+    }
+
+    #[test]
+    fn a_watcher_may_neither_decide_nor_change_content() {
+        use http_types::{ChunkAction as Chunk, Edit as E, HeadAction as Head};
+        let answer =
+            || http_types::LocalResponse { status: 200, headers: Vec::new(), body: Vec::new() };
+        for action in [Head::Respond(answer()), Head::Abort] {
+            assert!(head_action(action, Stance::Watcher).is_err());
+        }
+        for edit in [E::SetBody(Vec::new()), E::SetTarget("/".into()), E::SetStatus(200)] {
+            assert!(proceed(vec![edit], Stance::Watcher).is_err());
+        }
+        for action in [Chunk::Replace(Vec::new()), Chunk::Splice(Vec::new()), Chunk::Abort] {
+            assert!(chunk_action(action, Stance::Watcher).is_err());
+        }
+        let attribute = E::SetAttribute(("a".into(), types::ValueResult::Integer(1)));
+        let harmless = vec![set("x-a", "v"), E::RemoveHeader("x-b".into()), attribute];
+        assert!(proceed(harmless, Stance::Watcher).is_ok());
+        for action in [Chunk::Pass, Chunk::Done] {
+            assert!(chunk_action(action, Stance::Watcher).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_answer_with_more_fields_than_a_map_holds_is_a_fault() {
+        let headers = (0..40_000).map(|one| (format!("x-{one}"), String::new())).collect();
+        let response = http_types::LocalResponse { status: 200, headers, body: Vec::new() };
+        let fault = head_action(http_types::HeadAction::Respond(response), Stance::Guard);
+        assert_eq!(fault.unwrap_err().kind, FaultKind::Internal);
+    }
+
+    #[test]
+    fn fields_of_the_host_are_not_shown() {
+        let mut headers = HeaderMap::new();
+        for name in ["host", "connection", "te", "x-a"] {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static("v"));
+        }
+        let shown = |filter: &FieldFilter| fields(&headers, filter).len();
+        assert_eq!(shown(&FieldFilter::All), 1);
+        let names = ["Host", "TE", "X-A", "x-missing"].map(str::to_owned).into();
+        assert_eq!(shown(&header_filter(lifecycle_types::FieldFilter::Only(names))), 1);
+        assert_eq!(shown(&FieldFilter::Nothing), 0);
+    }
+
+    #[test]
+    fn a_name_from_a_guest_is_shown_escaped_and_short() {
+        assert_eq!(shown("a\r\nb\u{1b}"), "a\\r\\nb\\u{1b}");
+        assert_eq!(shown(&"x".repeat(1000)).len(), 64);
     }
 }

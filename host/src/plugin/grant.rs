@@ -5,11 +5,15 @@
 
 use std::collections::BTreeSet;
 
+use super::wasi;
+
 /// The permissions that the operator gave to one plugin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants {
     /// Capabilities named by `allow`.
     pub allow: BTreeSet<Capability>,
+    /// Whether it may have `outbound-http` at all; without an origin nothing can be sent.
+    pub outbound: bool,
     /// Origins that it may send to: `https://sentry.example`.
     pub allow_http: Vec<String>,
     /// Targets that it may probe: `tcp://db:5432`.
@@ -74,9 +78,6 @@ const TYPES: [&str; 9] = [
     "admin-types",
     "metrics-types",
 ];
-/// What a component of another toolchain may import, because it does nothing here.
-const INERT_WASI: [&str; 5] = ["wasi:cli", "wasi:clocks", "wasi:io", "wasi:random", "wasi:logging"];
-
 impl Grants {
     /// Decides on an import by its full name: `tamis:plugin/state@0.1.0`.
     pub fn verdict(&self, import: &str, contract: &str) -> Verdict {
@@ -94,8 +95,15 @@ impl Grants {
         if import.starts_with("wasi:http") {
             return foreign("send through `outbound-http`");
         }
-        if INERT_WASI.iter().any(|package| import.starts_with(package)) {
+        // What the runtimes of other toolchains ask for, and what does nothing here.
+        if wasi::is_inert(import) {
             return Verdict::Inert;
+        }
+        if import.starts_with("wasi:") {
+            return foreign(
+                "of WASI only clocks, randomness and standard streams of 0.2 are here; build for \
+                 `wasm32-wasip2` without whatever brings it in",
+            );
         }
         foreign("this host knows no such interface; build without whatever brings it in")
     }
@@ -129,13 +137,13 @@ impl Grants {
         match interface {
             // A list that is there and empty grants the interface and no target: a plugin
             // may do without.
-            "outbound-http" if !self.allow_http.is_empty() => Verdict::Granted,
+            "outbound-http" if self.outbound => Verdict::Granted,
             "outbound-http" => missing("allow-http = [\"https://HOST\"]".to_owned()),
             // The upstreams may always be probed, so the interface is never refused.
             "probe" => Verdict::Granted,
-            _ => Verdict::Foreign {
-                why: format!("contract {contract} has no import `{interface}`"),
-            },
+            _ => {
+                Verdict::Foreign { why: format!("contract {contract} has no import `{interface}`") }
+            }
         }
     }
 }
@@ -157,6 +165,7 @@ mod tests {
     fn grants(allow: &[Capability], http: &[&str]) -> Grants {
         Grants {
             allow: allow.iter().copied().collect(),
+            outbound: !http.is_empty(),
             allow_http: http.iter().map(|&origin| origin.to_owned()).collect(),
             allow_probe: Vec::new(),
         }
@@ -206,6 +215,8 @@ mod tests {
             ("wasi:filesystem/types@0.2.0", "no files"),
             ("wasi:sockets/tcp@0.2.0", "no sockets"),
             ("wasi:http/outgoing-handler@0.2.0", "outbound-http"),
+            ("wasi:cli/stdout@0.3.0", "wasm32-wasip2"),
+            ("wasi:clocks/timezone@0.2.6", "of WASI only"),
             ("acme:db/sql@1.0.0", "no such interface"),
             ("tamis:plugin/state@0.2.0", "contract 0.2.0"),
             ("tamis:plugin/telepathy@0.1.0", "no import `telepathy`"),

@@ -93,7 +93,7 @@ fn qualified(interface: &str) -> String {
 }
 
 fn has(component: &Component, interface: &str) -> bool {
-    component.get_export_index(None, &qualified(interface)).is_some()
+    component.get_export_index(None, qualified(interface)).is_some()
 }
 
 /// What the engine says, with its causes, in one line.

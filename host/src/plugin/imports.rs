@@ -4,21 +4,23 @@
 //! describes itself, and not more often than its budget allows. Those that wait are in
 //! `waiting`.
 
+mod waiting;
+
 use wasmtime::component::{HasSelf, Linker};
 
 use super::bindings::tamis::plugin as wit;
 use super::convert;
 use super::sandbox::{Breach, Sandbox};
 use crate::filter::exchange::Timings;
-use crate::filter::{Record, Severity, TraceContext};
+use crate::filter::{Attribute, Record, Severity, TraceContext};
 use crate::metrics::{self, InstanceMetrics, Trace};
 
 /// Longest message of a record that a plugin writes, in bytes; longer ones are cut.
-const MAX_MESSAGE: usize = 8 * 1024;
+pub(super) const MAX_MESSAGE: usize = 8 * 1024;
 /// Most attributes of a record that a plugin writes; further ones are left out.
 const MAX_ATTRIBUTES: usize = 32;
 /// Most random bytes at once.
-const MAX_RANDOM: u32 = 64 * 1024;
+pub(super) const MAX_RANDOM: u32 = 64 * 1024;
 
 /// Links one interface of the contract. Those that hold only types need nothing.
 ///
@@ -34,6 +36,9 @@ pub fn link(linker: &mut Linker<Sandbox>, interface: &str) -> wasmtime::Result<(
         "metrics" => wit::metrics::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
         "errors" => wit::errors::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
         "exchange" => wit::exchange::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
+        "state" => wit::state::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
+        "outbound-http" => wit::outbound_http::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
+        "probe" => wit::probe::add_to_linker::<_, Own>(linker, |sandbox| sandbox),
         _ => Ok(()),
     }
 }
@@ -47,20 +52,49 @@ impl wit::log::Host for Sandbox {
     ) -> wasmtime::Result<()> {
         self.enter()?;
         let severity = convert::severity(severity);
-        let message = cut(message, MAX_MESSAGE);
         if severity >= Severity::Error && message.starts_with("panicked at") {
             self.note_panic(message.clone());
         }
+        let attributes = attributes.into_iter().take(MAX_ATTRIBUTES);
+        self.record(severity, message, attributes.map(convert::attribute).collect());
+        Ok(())
+    }
+}
+
+impl Sandbox {
+    /// Writes a record in the name of the plugin, about the exchange of the call under way if
+    /// it is about one.
+    pub(super) fn record(
+        &mut self,
+        severity: Severity,
+        message: String,
+        attributes: Vec<Attribute>,
+    ) {
         let (now, _) = self.times();
-        let mut record = Record::structured(now, Some(severity), message);
-        record.attributes =
-            attributes.into_iter().take(MAX_ATTRIBUTES).map(convert::attribute).collect();
+        let mut record = Record::structured(now, Some(severity), cut(message, MAX_MESSAGE));
+        record.attributes = attributes;
         if let Some(exchange) = self.current.and_then(|id| self.exchanges.get(id)) {
             record.request_id = Some(exchange.request_id.clone());
             record.trace = Some(exchange.trace.clone());
         }
         self.services.write(record);
-        Ok(())
+    }
+
+    /// So many random bytes.
+    pub(super) fn random_bytes(&mut self, len: u32) -> wasmtime::Result<Vec<u8>> {
+        if len > MAX_RANDOM {
+            return Err(Breach::Random.into());
+        }
+        let mut bytes = vec![0; len as usize];
+        self.services.random.fill(&mut bytes).map_err(no_randomness)?;
+        Ok(bytes)
+    }
+
+    /// A random number.
+    pub(super) fn random_number(&mut self) -> wasmtime::Result<u64> {
+        let mut bytes = [0; 8];
+        self.services.random.fill(&mut bytes).map_err(no_randomness)?;
+        Ok(u64::from_le_bytes(bytes))
     }
 }
 
@@ -88,19 +122,12 @@ impl wit::clock::Host for Sandbox {
 impl wit::random::Host for Sandbox {
     fn bytes(&mut self, len: u32) -> wasmtime::Result<Vec<u8>> {
         self.enter()?;
-        if len > MAX_RANDOM {
-            return Err(Breach::Random.into());
-        }
-        let mut bytes = vec![0; len as usize];
-        self.services.random.fill(&mut bytes).map_err(no_randomness)?;
-        Ok(bytes)
+        self.random_bytes(len)
     }
 
     fn next_u64(&mut self) -> wasmtime::Result<u64> {
         self.enter()?;
-        let mut bytes = [0; 8];
-        self.services.random.fill(&mut bytes).map_err(no_randomness)?;
-        Ok(u64::from_le_bytes(bytes))
+        self.random_number()
     }
 }
 

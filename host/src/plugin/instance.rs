@@ -93,9 +93,8 @@ impl Instance {
         let clock = engine.clone();
         store.epoch_deadline_callback(move |mut context| {
             clock.slow_call();
-            context.data_mut().tick()?;
-            // Back to the end of the worker's queue, so that neighbours get their turn.
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+            let pause = context.data_mut().tick()?;
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(pause)))
         });
         open(&mut store, budget.start);
         let running = engine.running();
@@ -166,11 +165,7 @@ impl Instance {
             Ok(Err(mistakes)) => Err(StartError::Config(
                 mistakes
                     .into_iter()
-                    .map(|one| ConfigError {
-                        path: one.path,
-                        message: one.message,
-                        hint: one.hint,
-                    })
+                    .map(|one| ConfigError { path: one.path, message: one.message, hint: one.hint })
                     .collect(),
             )),
             Err(error) => {

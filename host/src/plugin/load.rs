@@ -142,10 +142,7 @@ pub fn read(
             let Some(builtin) = embedded::find(name) else {
                 let known: Vec<_> =
                     embedded::ALL.iter().map(|one| format!("`builtin:{}`", one.name)).collect();
-                return Err(LoadError::NoBuiltin {
-                    name: name.clone(),
-                    known: known.join(", "),
-                });
+                return Err(LoadError::NoBuiltin { name: name.clone(), known: known.join(", ") });
             };
             Ok(Compiled {
                 origin: origin.clone(),
@@ -191,6 +188,8 @@ pub struct Order {
     pub services: Arc<Services>,
     /// Its configuration, as a JSON document.
     pub config: Arc<str>,
+    /// The paths that the operator narrows it to; none: all of those it asks for.
+    pub paths: Vec<String>,
     /// Whether it runs under `tamis test`.
     pub testing: bool,
 }
@@ -214,11 +213,7 @@ pub struct Loaded {
 /// # Errors
 ///
 /// [`LoadError`], with everything that one stage found. Nothing stays behind.
-pub async fn load(
-    engine: &Engine,
-    compiled: &Compiled,
-    order: Order,
-) -> Result<Loaded, LoadError> {
+pub async fn load(engine: &Engine, compiled: &Compiled, order: Order) -> Result<Loaded, LoadError> {
     let component = &compiled.component;
     let imports = imports_of(engine, component);
     check_imports(&imports, &order.grants)?;
@@ -254,8 +249,45 @@ pub async fn load(
     if !misfits.is_empty() {
         return Err(LoadError::Subscription(misfits));
     }
+    let mut subscription = subscription;
+    subscription.paths = subscription.paths.narrowed(order.paths);
     let instances = (worker, background);
     Ok(Loaded { blueprint, manifest, hooks, subscription, instances })
+}
+
+/// Asks a component who it is, without configuring it: nothing of it runs but `describe`, and
+/// nothing that it imports does anything.
+///
+/// # Errors
+///
+/// [`LoadError`]; grants are not among the reasons.
+pub async fn describe(
+    engine: &Engine,
+    compiled: &Compiled,
+) -> Result<(Manifest, Hooks), LoadError> {
+    let component = &compiled.component;
+    check_exports(&exports_of(engine, component))?;
+    let imports = imports_of(engine, component);
+    let mut linker = Linker::<Sandbox>::new(engine.wasmtime());
+    link(&mut linker, &imports).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+    let pre = linker
+        .instantiate_pre(component)
+        .map_err(|error| LoadError::Link(format!("{error:#}").replace('\n', " ")))?;
+    let indices = Indices::find(&pre)?;
+    let hooks = indices.hooks();
+    let name: Name = "inspected".into();
+    let blueprint = Blueprint {
+        services: Arc::new(Services::idle(&name)?),
+        name,
+        engine: engine.clone(),
+        pre,
+        indices,
+        budget: Budget::default(),
+        config: "null".into(),
+        testing: false,
+    };
+    let mut instance = Instance::make(&blueprint, Role::Worker).await?;
+    Ok((instance.describe(&blueprint).await?, hooks))
 }
 
 fn check_imports(imports: &[String], grants: &Grants) -> Result<(), LoadError> {
@@ -348,4 +380,3 @@ fn check_subscription(wants: &Subscription, hooks: Hooks, stance: Stance) -> Vec
     }
     misfits
 }
-

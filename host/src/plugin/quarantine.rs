@@ -99,6 +99,11 @@ impl Quarantine {
         self.aside.store(false, Ordering::Relaxed);
     }
 
+    /// A trial came to nothing before the plugin was called; the next call is one.
+    pub fn undecided(&self) {
+        self.lock().trial = None;
+    }
+
     /// Counts a strike. Answers the pause when this one puts the plugin aside.
     pub fn strike(&self, now: Instant) -> Option<Duration> {
         self.total.fetch_add(1, Ordering::Relaxed);
@@ -247,6 +252,16 @@ mod tests {
         assert_eq!(account.ask(|| second(start, 1)), Pass::Trial);
         assert_eq!(account.ask(|| second(start, 5)), Pass::Refused);
         assert_eq!(account.ask(|| second(start, 11)), Pass::Trial);
+    }
+
+    #[test]
+    fn a_trial_that_never_began_leaves_the_plugin_aside() {
+        let (account, start) = (Quarantine::default(), Instant::now());
+        strikes(&account, start, 5);
+        assert_eq!(account.ask(|| second(start, 1)), Pass::Trial);
+        account.undecided();
+        assert!(matches!(account.standing(second(start, 1)), Standing::Quarantined { .. }));
+        assert_eq!(account.ask(|| second(start, 1)), Pass::Trial, "the next one is the trial");
     }
 
     #[test]

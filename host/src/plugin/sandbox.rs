@@ -1,13 +1,14 @@
 //! What one store holds: the budgets of a guest and what its imports work on.
 //!
-//! Budgets are per plugin. Time is checked at every tick of the epoch, host calls at every
-//! import, memory and bytes by the engine. Whoever breaks one loses the instance.
+//! Budgets are per plugin. Time is checked at every tick of the epoch, and what counts is time
+//! of the processor; host calls are counted at every import, memory and bytes by the engine. Whoever breaks one loses the instance.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use wasmtime::component::ResourceTable;
 use wasmtime::ResourceLimiter;
+use wasmtime::component::ResourceTable;
 
 use super::services::Services;
 use crate::filter::{Exchange, FaultKind, Name};
@@ -17,11 +18,25 @@ const TABLE_ELEMENTS: usize = 10_000;
 /// Handles that a guest may hold at once. Only guests of other toolchains hold any.
 const HANDLES: usize = 64;
 
+/// A call may take so many times its limit when the machine is busy with other things.
+pub(super) const PATIENCE: u32 = 20;
+/// What a call is taken to have used at its first tick.
+const FIRST_TICK: Duration = Duration::from_millis(1);
+
+/// Time of the processor that this thread has used, in nanoseconds. Never zero.
+fn processor_time() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let nanoseconds = time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs();
+    nanoseconds.max(1)
+}
+
 /// What a plugin may spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     /// For one call on the request path. Default 10 ms.
     pub hook: Duration,
+    /// For one chunk of a body. Default 10 ms.
+    pub body: Duration,
     /// For one call in the background, waiting included. Default 5 s.
     pub background: Duration,
     /// For one batch of records or texts. Default 1 s: nobody waits for it, and a batch can
@@ -41,6 +56,7 @@ impl Default for Budget {
     fn default() -> Self {
         Self {
             hook: Duration::from_millis(10),
+            body: Duration::from_millis(10),
             background: Duration::from_secs(5),
             logs: Duration::from_secs(1),
             start: Duration::from_secs(1),
@@ -89,6 +105,15 @@ pub enum Breach {
     /// It asked about an exchange that its call is not about.
     #[error("asked about an exchange that is not its own")]
     ForeignExchange,
+    /// It holds more handles of WASI than it may.
+    #[error("holds more than {HANDLES} handles")]
+    Handles,
+    /// It wanted to wait for a clock.
+    #[error("wanted to wait for time to pass, which no plugin may")]
+    Wait,
+    /// It ended itself, as a program does and no plugin may.
+    #[error("ended itself with `exit`")]
+    Exit,
 }
 
 impl Breach {
@@ -96,8 +121,10 @@ impl Breach {
     pub fn kind(self) -> FaultKind {
         match self {
             Self::Deadline(_) => FaultKind::Deadline,
-            Self::HostCalls(_) => FaultKind::Budget,
-            Self::Impure | Self::Random | Self::ForeignExchange => FaultKind::Trap,
+            Self::HostCalls(_) | Self::Handles => FaultKind::Budget,
+            Self::Impure | Self::Random | Self::ForeignExchange | Self::Wait | Self::Exit => {
+                FaultKind::Trap
+            }
         }
     }
 }
@@ -122,14 +149,22 @@ pub struct Sandbox {
     pub metrics: super::imports::Meter,
     /// For `wasi:*` handles.
     pub handles: ResourceTable,
+    /// What it printed of lines that are not complete.
+    pub output: super::wasi::Output,
     budget: Budget,
     limits: Limits,
     /// What the guest said when it panicked, in the call under way.
     panic: Option<String>,
     /// The time of day and the monotonic time of the call under way, once it asked.
     times: Option<(u64, u64)>,
-    deadline: Instant,
     limit: Duration,
+    /// Time of the processor that the call under way has used, as far as ticks have seen it.
+    used: Duration,
+    /// When the guest last got the processor: its thread's time in nanoseconds. Zero until
+    /// the first tick of a call. Shared with the pause at a tick, which cannot see the store.
+    resumed: Arc<AtomicU64>,
+    /// When the call ends at the latest, however little of the processor it got.
+    latest: Instant,
     calls_left: u32,
     ticked: bool,
 }
@@ -150,12 +185,15 @@ impl Sandbox {
             place_index: 0,
             metrics: None,
             handles,
+            output: super::wasi::Output::default(),
             budget,
             limits,
             panic: None,
             times: None,
-            deadline: Instant::now(),
             limit: Duration::ZERO,
+            used: Duration::ZERO,
+            resumed: Arc::default(),
+            latest: Instant::now(),
             calls_left: 0,
             ticked: false,
         }
@@ -201,8 +239,11 @@ impl Sandbox {
 
     /// Opens the budget of one call.
     pub fn open(&mut self, now: Instant, limit: Duration) {
-        self.deadline = now + limit;
+        self.finish_output();
         self.limit = limit;
+        self.used = Duration::ZERO;
+        self.resumed.store(0, Ordering::Relaxed);
+        self.latest = now + limit * PATIENCE;
         self.calls_left = self.budget.host_calls;
         self.ticked = false;
         self.limits.refused = None;
@@ -210,20 +251,36 @@ impl Sandbox {
         self.times = None;
     }
 
-    /// Called at each tick that finds the guest running. Answers whether it may go on.
-    pub fn tick(&mut self) -> Result<(), Breach> {
+    /// Called at each tick that finds the guest running. Answers how to pause before it goes
+    /// on: neighbours get their turn meanwhile.
+    ///
+    /// What counts is the time of the processor, so that a busy machine is not held against
+    /// the plugin.
+    ///
+    /// # Errors
+    ///
+    /// [`Breach::Deadline`] when its time is used up.
+    pub fn tick(&mut self) -> Result<impl Future<Output = ()> + Send + use<>, Breach> {
         self.ticked = true;
-        if Instant::now() >= self.deadline { Err(Breach::Deadline(self.limit)) } else { Ok(()) }
+        let since = self.resumed.load(Ordering::Relaxed);
+        self.used += match since {
+            // From the beginning of a call to the first tick is one tick at most.
+            0 => FIRST_TICK,
+            since => Duration::from_nanos(processor_time().saturating_sub(since)),
+        };
+        if self.used >= self.limit || Instant::now() >= self.latest {
+            return Err(Breach::Deadline(self.limit));
+        }
+        let resumed = Arc::clone(&self.resumed);
+        Ok(async move {
+            tokio::task::yield_now().await;
+            resumed.store(processor_time(), Ordering::Relaxed);
+        })
     }
 
     /// Whether the call under way has lasted longer than a tick.
     pub fn ticked(&self) -> bool {
         self.ticked
-    }
-
-    /// How much of its time the call under way has left.
-    pub fn time_left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// Host calls of the call under way so far.
@@ -240,6 +297,15 @@ impl Sandbox {
         if self.stage == Stage::Describing {
             return Err(Breach::Impure);
         }
+        self.count_call()
+    }
+
+    /// Counts a host call, in whatever stage it is made.
+    ///
+    /// # Errors
+    ///
+    /// [`Breach::HostCalls`] when there were too many.
+    pub fn count_call(&mut self) -> Result<(), Breach> {
         self.calls_left =
             self.calls_left.checked_sub(1).ok_or(Breach::HostCalls(self.budget.host_calls))?;
         Ok(())
@@ -248,6 +314,12 @@ impl Sandbox {
     /// Whether a call that waits or hands work over is refused now.
     pub fn must_not_wait(&self) -> bool {
         self.role == Role::Worker || self.stage != Stage::Serving
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.finish_output();
     }
 }
 

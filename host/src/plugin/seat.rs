@@ -14,7 +14,7 @@ use tokio::sync::{Mutex as Lock, OwnedMutexGuard};
 
 use super::engine::Running;
 use super::instance::{Blueprint, Instance, StartError, fault_of};
-use super::sandbox::{Role, Sandbox};
+use super::sandbox::{PATIENCE, Role, Sandbox};
 use crate::filter::{Fault, FaultKind, Place};
 
 /// So many seats a worker opens at most for one plugin.
@@ -151,18 +151,25 @@ impl Worker {
         limit: Duration,
     ) -> Result<(Call<'a>, (u32, u64)), Fault> {
         let Some((number, generation)) = place.seat else {
-            let (number, slot) =
-                if fresh { self.make_room()? } else { self.choose(limit).await? };
+            let (number, slot, room) = if fresh {
+                let (number, slot) = self.make_room()?;
+                (number, slot, Some(Room { worker: self, number, taken: false }))
+            } else {
+                let (number, slot) = self.choose(limit * PATIENCE).await?;
+                (number, slot, None)
+            };
             let seat = (number, slot.generation);
             let call = Call::begin(slot, blueprint, Role::Worker, limit).await?;
+            if let Some(mut room) = room {
+                room.taken = true;
+            }
             // Making an instance does not change the generation, losing one does.
             return Ok((call, seat));
         };
-        let lost = || {
-            Fault::new(FaultKind::Lost, "the instance that began this exchange is gone")
-        };
+        let lost = || Fault::new(FaultKind::Lost, "the instance that began this exchange is gone");
         let seat = self.seat(number).ok_or_else(lost)?;
-        let slot = seat.wait(limit).await?;
+        // Who is there before has its own limit, and as much patience as this one.
+        let slot = seat.wait(limit * PATIENCE).await?;
         if slot.generation != generation || slot.instance.is_none() {
             return Err(lost());
         }
@@ -181,7 +188,12 @@ impl Worker {
 
     /// The exchange that has this place is over: an instance that was made for it goes.
     pub fn end_fresh(&self, place: &Place) {
-        let Some((number, _)) = place.seat else { return };
+        if let Some((number, _)) = place.seat {
+            self.vacate(number);
+        }
+    }
+
+    fn vacate(&self, number: u32) {
         let Some(number) = (number as usize).checked_sub(MAX_SEATS) else { return };
         let mut fresh = self.fresh();
         if let Some(seat) = fresh.seats.get_mut(number) {
@@ -234,6 +246,22 @@ impl Worker {
 
     fn fresh(&self) -> std::sync::MutexGuard<'_, Fresh> {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A seat for one exchange that was made and in which nobody sits yet. Dropped before
+/// somebody does, its number is free again.
+struct Room<'a> {
+    worker: &'a Worker,
+    number: u32,
+    taken: bool,
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        if !self.taken {
+            self.worker.vacate(self.number);
+        }
     }
 }
 

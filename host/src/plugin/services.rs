@@ -7,10 +7,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::load::LoadError;
+use crate::config;
 use crate::filter::background::ErrorEvent;
-use crate::filter::queue::Queue;
+use crate::filter::queue::{Bound, Queue};
 use crate::filter::{Fault, Hook, Name, Record, Severity, Source, exchange::Moment};
+use crate::health::probe::Allowed;
 use crate::metrics::{self, Counter, PluginMetrics};
+use crate::outbound::client::{self, Client};
+use crate::outbound::delivery::{self, Delivery};
+use crate::outbound::{self, Dialer, Origin};
+use crate::state::{self, Memory, State, Store};
 
 /// Records that a plugin may write per second.
 const RECORDS_PER_SECOND: u32 = 100;
@@ -135,6 +142,92 @@ pub struct Outlets {
     pub clock: Clock,
 }
 
+/// What the imports that reach outside work on. The same for all plugins of a host.
+pub struct Reach {
+    dialer: Arc<Dialer>,
+    client: Arc<Client>,
+    state: Arc<State>,
+    metrics: Arc<metrics::Host>,
+    deliveries: Mutex<Vec<(Name, Arc<Delivery>)>>,
+}
+
+impl Reach {
+    /// On this dialer and state.
+    pub fn new(dialer: Arc<Dialer>, state: Arc<State>, metrics: Arc<metrics::Host>) -> Self {
+        let settings = client::Settings { reach: outbound::Reach::Anywhere, ..Default::default() };
+        let client = Arc::new(Client::new(Arc::clone(&dialer), settings));
+        Self { dialer, client, state, metrics, deliveries: Mutex::default() }
+    }
+
+    /// Asks for others on behalf of plugins.
+    pub fn client(&self) -> &Arc<Client> {
+        &self.client
+    }
+
+    /// The queues of what plugins handed over, for whoever runs them. Each is given out once.
+    pub fn take_deliveries(&self) -> Vec<(Name, Arc<Delivery>)> {
+        std::mem::take(&mut *self.deliveries.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What one plugin may reach, by its grants. Upstreams may be probed by all.
+    pub fn for_plugin(&self, plugin: &config::Plugin, config: &config::Config) -> PluginReach {
+        let name: Name = plugin.name.to_string().into();
+        let wall: delivery::WallClock = Arc::new(std::time::SystemTime::now);
+        let settings = delivery::Settings::default();
+        let delivery = Arc::new(Delivery::new(&name, settings, &self.metrics, wall));
+        let mut deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        if !plugin.grants.http.is_empty() {
+            deliveries.push((Name::clone(&name), Arc::clone(&delivery)));
+        }
+        drop(deliveries);
+        let servers = config.upstreams.iter().flat_map(|upstream| &upstream.servers);
+        let granted =
+            plugin.grants.probe.iter().filter_map(|target| with_credentials(&target.value));
+        let targets = granted.chain(servers.map(|server| server.value.to_string()));
+        let origins = plugin.grants.http.iter().map(|origin| origin.value.to_string());
+        PluginReach {
+            dialer: Arc::clone(&self.dialer),
+            client: Arc::clone(&self.client),
+            local: self.state.local(&name),
+            shared: self.state.shared(&name),
+            // The configuration has checked both.
+            origins: origins.filter_map(|origin| Origin::parse(&origin).ok()).collect(),
+            targets: targets.filter_map(|target| Allowed::parse(&target).ok()).collect(),
+            delivery,
+        }
+    }
+}
+
+/// The target as a URL, with its credentials in it.
+fn with_credentials(target: &config::ServiceUrl) -> Option<String> {
+    let mut url = url::Url::parse(&target.to_string()).ok()?;
+    if let Some(user) = &target.user {
+        url.set_username(user.expose()).ok()?;
+    }
+    if let Some(password) = &target.password {
+        url.set_password(Some(password.expose())).ok()?;
+    }
+    Some(url.into())
+}
+
+/// What one plugin may reach.
+pub struct PluginReach {
+    /// Dials for probes.
+    pub dialer: Arc<Dialer>,
+    /// Asks for answers.
+    pub client: Arc<Client>,
+    /// Its state in this process.
+    pub local: Arc<Memory>,
+    /// Its state in all hosts that act as one.
+    pub shared: Arc<dyn Store>,
+    /// Origins that it may send to.
+    pub origins: Vec<Origin>,
+    /// Targets that it may probe.
+    pub targets: Vec<Allowed>,
+    /// What it hands over.
+    pub delivery: Arc<Delivery>,
+}
+
 /// The host's side of one plugin's imports.
 pub struct Services {
     /// The operator's name for the plugin.
@@ -147,6 +240,8 @@ pub struct Services {
     pub random: Random,
     /// The metrics that it may register; known once it has described itself.
     pub metrics: Metrics,
+    /// What it may reach outside.
+    pub reach: PluginReach,
     records: Inbox,
     records_throttle: Throttle,
     errors: Queue<ErrorEvent>,
@@ -185,7 +280,13 @@ impl Metrics {
 
 impl Services {
     /// For one plugin.
-    pub fn new(plugin: &Name, outlets: &Outlets, limits: metrics::Limits, random: Random) -> Self {
+    pub fn new(
+        plugin: &Name,
+        outlets: &Outlets,
+        limits: metrics::Limits,
+        random: Random,
+        reach: PluginReach,
+    ) -> Self {
         let source: Source = format!("plugin:{plugin}").into();
         let families = &outlets.metrics.logs;
         Self {
@@ -206,7 +307,46 @@ impl Services {
             errors_dropped: families.errors_dropped.with(["queue_overflow"]),
             captured: families.errors_captured.with([&source]),
             source,
+            reach,
         }
+    }
+
+    /// For a plugin that is only looked at: nothing leads anywhere.
+    ///
+    /// # Errors
+    ///
+    /// When not even that can be set up: the TLS client of a dialer that never dials.
+    pub fn idle(plugin: &Name) -> Result<Self, LoadError> {
+        let build = metrics::Build { version: "", revision: "" };
+        let metrics = Arc::new(metrics::Host::new(build));
+        let bound = Bound { items: 1, weight: 64 * 1024 };
+        let outlets = Outlets {
+            records: Queue::new(bound),
+            errors: Queue::new(bound),
+            metrics: Arc::clone(&metrics),
+            clock: Clock::system(),
+        };
+        let dialer = Dialer::new(outbound::Dialing::default())
+            .map_err(|error| LoadError::Link(error.to_string()))?;
+        let state = Arc::new(State::in_memory(state::Limits::default()));
+        let config = config::Config::for_upstream(&[], &config::Overrides::default())
+            .map_err(|faults| LoadError::Link(faults.to_string()))?
+            .0;
+        let reach = Reach::new(Arc::new(dialer), state, metrics);
+        let stand_in = config.plugins.first().ok_or_else(|| LoadError::Link(String::new()))?;
+        let reach = reach.for_plugin(stand_in, &config);
+        Ok(Self::new(plugin, &outlets, metrics::Limits::default(), Random::System, reach))
+    }
+
+    /// An access to the state was refused or failed.
+    pub fn state_failed(&self, error: &state::Error) {
+        let (scope, reason) = match error {
+            state::Error::Full => ("local", "full"),
+            state::Error::TooLarge { .. } => ("local", "too-large"),
+            state::Error::NotANumber => ("local", "not-a-number"),
+            state::Error::Unavailable(_) => ("shared", "unavailable"),
+        };
+        self.metrics.host.plugins.state_errors.with([&self.plugin, scope, reason]).increment();
     }
 
     /// A record of the plugin. Dropped and counted when there are too many.
@@ -239,15 +379,15 @@ impl Services {
         let mut event = ErrorEvent::new(now, Severity::Error, &kind, message);
         event.attributes.push(("tamis.plugin".to_owned(), plugin.to_string().into()));
         event.attributes.push(("tamis.hook".to_owned(), hook.as_str().into()));
-        event.fingerprint =
-            vec![kind, plugin.to_string(), hook.as_str().to_owned()];
+        event.fingerprint = vec![kind, plugin.to_string(), hook.as_str().to_owned()];
         self.capture(event);
     }
 }
 
 /// About how many bytes an event holds.
 fn event_weight(event: &ErrorEvent) -> usize {
-    let frames: usize = event.exceptions.iter().map(|one| one.message.len() + one.frames.len() * 128).sum();
+    let frames: usize =
+        event.exceptions.iter().map(|one| one.message.len() + one.frames.len() * 128).sum();
     event.message.len() + frames + event.breadcrumbs.len() * 256 + event.attributes.len() * 128
 }
 

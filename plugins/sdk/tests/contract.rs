@@ -92,7 +92,11 @@ fn enums_have_the_cases_of_the_contract_in_their_order() {
             &RegisterReason::TooLate,
         ],
     );
-    check("state", "state-error", &[&E::Full, &E::TooLarge, &E::Unavailable, &E::BackgroundOnly]);
+    check(
+        "state",
+        "state-error",
+        &[&E::Full, &E::TooLarge, &E::NotANumber, &E::Unavailable, &E::BackgroundOnly],
+    );
 
     // `scope` is not public; the rest is listed above.
     let enums = resolve.types.iter().filter(|(_, kind)| matches!(kind.kind, TypeDefKind::Enum(_)));

@@ -5,9 +5,7 @@
 //! the one before.
 
 use super::{attribute, attributes, severity, severity_param, trace, trace_param};
-use crate::filter::background::{
-    Breadcrumb, ErrorEvent, Exception, Frame, SourceContext, Thread,
-};
+use crate::filter::background::{Breadcrumb, ErrorEvent, Exception, Frame, SourceContext, Thread};
 use crate::plugin::bindings::tamis::plugin::{error_types, types};
 
 /// An error event of a guest.
@@ -74,7 +72,6 @@ pub fn error_event(event: error_types::ErrorEventResult) -> ErrorEvent {
         request_id: event.request_id,
     }
 }
-
 
 /// The innermost layer: the lines around each frame of one event, in the order of
 /// [`stacks`].

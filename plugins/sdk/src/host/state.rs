@@ -113,19 +113,22 @@ pub enum StateError {
     Full,
     /// Key or value is larger than allowed.
     TooLarge,
+    /// The value under the key is no number, or the sum does not fit.
+    NotANumber,
     /// The store did not answer in time.
     Unavailable,
     /// Shared state was asked for where nothing may wait.
     BackgroundOnly,
 }
 
-lift!(StateError { Full, TooLarge, Unavailable, BackgroundOnly });
+lift!(StateError { Full, TooLarge, NotANumber, Unavailable, BackgroundOnly });
 
 impl std::fmt::Display for StateError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Full => "the bound on keys or bytes is reached",
             Self::TooLarge => "the key or value is too large",
+            Self::NotANumber => "the value is not a number that can be added to",
             Self::Unavailable => "the store did not answer in time",
             Self::BackgroundOnly => "only the background instance may wait",
         })

@@ -1,0 +1,86 @@
+//! Classes of bytes, looked up in one table, and a few tests on digits.
+//!
+//! ASCII only: what lies above 0x7f belongs to no class and is judged by whoever asks.
+
+/// ASCII digit.
+pub(crate) const DIGIT: u16 = 1;
+/// ASCII upper-case letter.
+pub(crate) const UPPER: u16 = 1 << 1;
+/// ASCII lower-case letter.
+pub(crate) const LOWER: u16 = 1 << 2;
+/// Hexadecimal digit in either case.
+pub(crate) const HEX: u16 = 1 << 3;
+/// May stand in the local part of an e-mail address. Not `*` (masks), not `= & / ? % :`.
+pub(crate) const LOCAL: u16 = 1 << 4;
+/// Letters, digits, `-`, `_`: base64url, and what most tokens are made of.
+pub(crate) const WORD: u16 = 1 << 5;
+/// What a bearer token is made of besides the closing `=`.
+pub(crate) const TOKEN: u16 = 1 << 6;
+/// May stand in a name without quotes.
+pub(crate) const NAME: u16 = 1 << 7;
+/// Base64 in its first alphabet, without the closing `=`.
+pub(crate) const BASE64: u16 = 1 << 8;
+
+/// ASCII letter.
+pub(crate) const LETTER: u16 = UPPER | LOWER;
+/// ASCII letter or digit.
+pub(crate) const ALNUM: u16 = LETTER | DIGIT;
+
+const CLASSES: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        let mut class = 0;
+        if b.is_ascii_digit() {
+            class |= DIGIT;
+        }
+        if b.is_ascii_uppercase() {
+            class |= UPPER;
+        }
+        if b.is_ascii_lowercase() {
+            class |= LOWER;
+        }
+        if b.is_ascii_hexdigit() {
+            class |= HEX;
+        }
+        if b.is_ascii_alphanumeric() {
+            class |= LOCAL | WORD | TOKEN | NAME | BASE64;
+        }
+        if matches!(b, b'.' | b'_' | b'+' | b'~' | b'!' | b'#' | b'$' | b'^' | b'{' | b'}' | b'-') {
+            class |= LOCAL;
+        }
+        if matches!(b, b'-' | b'_') {
+            class |= WORD | TOKEN | NAME;
+        }
+        if matches!(b, b'.' | b'~' | b'+' | b'/') {
+            class |= TOKEN;
+        }
+        if matches!(b, b'.' | b'[' | b']' | b'%') {
+            class |= NAME;
+        }
+        if matches!(b, b'+' | b'/') {
+            class |= BASE64;
+        }
+        table[byte] = class;
+        byte += 1;
+    }
+    table
+};
+
+/// Whether `byte` belongs to one of `classes`.
+#[inline(always)]
+pub(crate) fn is(byte: u8, classes: u16) -> bool {
+    CLASSES[byte as usize] & classes != 0
+}
+
+/// Whether `text` contains `word`, ASCII case ignored.
+pub(crate) fn contains_ignoring_case(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
+}
+
+/// The value of two hexadecimal digits.
+pub(crate) fn unhex(high: u8, low: u8) -> Option<u8> {
+    let digit = |b: u8| (b as char).to_digit(16);
+    Some((digit(high)? * 16 + digit(low)?) as u8)
+}

@@ -1,0 +1,301 @@
+//! The engine: rules on one side, texts on the other.
+//!
+//! An [`Engine`] is made once from [`Rules`] and never changes; it may be asked from anywhere. What
+//! a scan needs besides is memory, which the caller keeps in a [`Scratch`] from one text to the
+//! next, so that a clean text costs no allocation.
+
+use crate::action;
+use crate::find::{Found, State, find};
+use crate::names::{Family, Names};
+use crate::pair::Name;
+use crate::place::Kind;
+use crate::placeholder;
+use crate::rule::{self, COUNT, RULES, RuleId};
+use crate::rules::{Action, Rules};
+use crate::span::{Role, Span};
+use crate::text::Text;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Finds and replaces what its rules say.
+pub struct Engine {
+    rules: Rules,
+}
+
+/// Memory for scans, and the hits of the last one.
+#[derive(Default)]
+pub struct Scratch {
+    pub(crate) found: Found,
+    edits: Vec<Edit>,
+    bytes: Vec<u8>,
+    counts: Counts,
+    /// A value with its name before it.
+    pub(crate) line: String,
+}
+
+/// One replacement.
+struct Edit {
+    range: Range<usize>,
+    bytes: Range<usize>,
+}
+
+/// How often each rule hit. Never what it hit.
+#[derive(Clone, Debug)]
+pub struct Counts([u64; COUNT]);
+
+impl Default for Counts {
+    fn default() -> Counts {
+        Counts([0; COUNT])
+    }
+}
+
+impl Counts {
+    /// The rules that hit at least once, by name, and how often.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0
+            .iter()
+            .zip(RULES)
+            .filter(|(count, _)| **count > 0)
+            .map(|(&count, rule)| (rule.name, count))
+    }
+
+    /// All hits together.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Adds the hits of another scan.
+    pub fn add(&mut self, other: &Counts) {
+        for (count, more) in self.0.iter_mut().zip(other.0) {
+            *count += more;
+        }
+    }
+
+    fn count(&mut self, rule: RuleId) {
+        self.0[rule.index()] += 1;
+    }
+}
+
+impl Scratch {
+    /// The replacements of the last scan, ascending and disjoint: which bytes of the text, and what
+    /// stands there instead.
+    pub fn edits(&self) -> impl Iterator<Item = (Range<usize>, &[u8])> {
+        self.edits.iter().map(|edit| (edit.range.clone(), &self.bytes[edit.bytes.clone()]))
+    }
+
+    /// Whether the last scan changed nothing.
+    pub fn is_clean(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// The hits since these counts were last taken, those of rules that only report included.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Gives out the counts and begins new ones.
+    pub fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.counts)
+    }
+
+    pub(crate) fn count(&mut self, rule: RuleId) {
+        self.edits.clear();
+        self.counts.count(rule);
+    }
+
+    /// Writes `text` with the replacements of the last scan, which was a scan of this text.
+    pub fn apply(&self, text: &[u8], out: &mut Vec<u8>) {
+        self.apply_between(text, 0, text.len(), out);
+    }
+
+    /// The same for a part of the text that no replacement reaches over.
+    pub(crate) fn apply_between(&self, text: &[u8], from: usize, to: usize, out: &mut Vec<u8>) {
+        let mut at = from;
+        for (range, bytes) in self.edits() {
+            out.extend_from_slice(&text[at..range.start]);
+            out.extend_from_slice(bytes);
+            at = range.end;
+        }
+        out.extend_from_slice(&text[at..to]);
+    }
+}
+
+impl Engine {
+    /// An engine for these rules.
+    pub fn new(rules: Rules) -> Engine {
+        Engine { rules }
+    }
+
+    pub(crate) fn into_rules(self) -> Rules {
+        self.rules
+    }
+
+    /// Scans a whole text. The replacements are in `scratch` afterwards.
+    pub fn scan(&self, kind: Kind, text: &[u8], scratch: &mut Scratch) {
+        let mut state = State::default();
+        self.scan_on(kind, Text::new(text, true), &mut state, scratch);
+    }
+
+    /// Redacts a whole text; borrowed when it is clean.
+    pub fn redact<'t>(&self, kind: Kind, text: &'t [u8], scratch: &mut Scratch) -> Cow<'t, [u8]> {
+        self.scan(kind, text, scratch);
+        if scratch.is_clean() {
+            return Cow::Borrowed(text);
+        }
+        let mut out = Vec::with_capacity(text.len());
+        scratch.apply(text, &mut out);
+        Cow::Owned(out)
+    }
+
+    /// Scans a piece of a text and answers how much of it is settled.
+    pub(crate) fn scan_on(
+        &self,
+        kind: Kind,
+        text: Text<'_>,
+        state: &mut State,
+        scratch: &mut Scratch,
+    ) -> usize {
+        let bytes = text.bytes();
+        let settled = find(self, kind, text, state, &mut scratch.found);
+        let spans = std::mem::take(&mut scratch.found.spans);
+        self.render_all(kind, bytes, &spans, scratch);
+        scratch.found.spans = spans;
+        settled
+    }
+
+    /// Makes hits into replacements.
+    pub(crate) fn render_all(
+        &self,
+        kind: Kind,
+        text: &[u8],
+        spans: &[Span],
+        scratch: &mut Scratch,
+    ) {
+        scratch.edits.clear();
+        scratch.bytes.clear();
+        for span in spans {
+            self.render(kind, text, span, scratch);
+        }
+    }
+
+    /// Writes what stands in place of a hit.
+    fn render(&self, kind: Kind, text: &[u8], span: &Span, scratch: &mut Scratch) {
+        let range = span.start..span.end;
+        let from = scratch.bytes.len();
+        match span.role {
+            Role::Region => return,
+            Role::Rest => {}
+            Role::Dropped => scratch.counts.count(span.rule),
+            Role::Named | Role::Value => {
+                scratch.counts.count(span.rule);
+                let action = &self.rules.actions[span.rule.index()];
+                if matches!(action, Action::Report) {
+                    return;
+                }
+                let spot = action::Spot { encoded: kind.is_encoded(), wrap: span.wrap };
+                action::write(
+                    action,
+                    span.rule,
+                    &text[range.clone()],
+                    spot,
+                    self.rules.key.as_ref(),
+                    &mut scratch.bytes,
+                );
+            }
+        }
+        scratch.edits.push(Edit { range, bytes: from..scratch.bytes.len() });
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.rules.names
+    }
+
+    pub(crate) fn is_on(&self, rule: RuleId) -> bool {
+        self.rules.on[rule.index()]
+    }
+
+    pub(crate) fn is_report(&self, rule: RuleId) -> bool {
+        matches!(self.rules.actions[rule.index()], Action::Report)
+    }
+
+    pub(crate) fn drops(&self, rule: RuleId) -> bool {
+        matches!(self.rules.actions[rule.index()], Action::Drop)
+    }
+
+    /// Whether any rule of names takes pairs out.
+    pub(crate) fn drops_pairs(&self) -> bool {
+        [rule::PASSWORD, rule::BEARER, rule::BASIC, rule::COOKIE, rule::URL_SIGNATURE]
+            .iter()
+            .any(|&rule| self.drops(rule))
+    }
+
+    /// Whether the action needs the value to its end.
+    pub(crate) fn needs_whole(&self, rule: RuleId) -> bool {
+        matches!(self.rules.actions[rule.index()], Action::Hash | Action::Last4)
+    }
+
+    pub(crate) fn allows(&self, rule: RuleId, value: &[u8]) -> bool {
+        !self.rules.allow.is_empty() && self.rules.allow.passes(rule, value)
+    }
+
+    /// Whether the value of a name stands in for one, was written by this engine, or is allowed.
+    pub(crate) fn is_placeholder(&self, name: &Name, value: &[u8]) -> bool {
+        let rule = match name.family {
+            Family::Cookie | Family::SetCookie => rule::COOKIE,
+            Family::Signature => rule::URL_SIGNATURE,
+            Family::Authorization | Family::Secret { .. } => rule::PASSWORD,
+        };
+        self.is_placeholder_value(value) || self.allows(rule, value)
+    }
+
+    /// Whether the colon at `sign` stands in a token that this engine wrote:
+    /// `password:9f86d081884c7d65`.
+    pub(crate) fn is_own_token(&self, text: &Text<'_>, sign: usize) -> bool {
+        self.rules.traits.hashes
+            && text.at(sign) == b':'
+            && RULES.iter().any(|rule| text.ends_with_word(sign, rule.name.as_bytes()))
+            && (1..=action::TOKEN_HEX).all(|distance| text.at(sign + distance).is_ascii_hexdigit())
+    }
+
+    /// Whether a name ends with a marker (`[iban]: …`), or is an encoded one.
+    pub(crate) fn is_own_marker(&self, name: &[u8]) -> bool {
+        let ends = |marker: &[u8]| name.ends_with(marker);
+        match (name.first(), name.last()) {
+            (_, Some(b']')) => RULES.iter().any(|rule| ends(rule.marker.as_bytes())),
+            (Some(b'%'), _) => {
+                RULES.iter().any(|rule| placeholder::is_marker(name, rule.marker.as_bytes()))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a marker of this engine ends right before `start`: what follows was part of no hit
+    /// when the marker was written, and is none now.
+    pub(crate) fn is_behind_marker(&self, text: &Text<'_>, start: usize) -> bool {
+        let ends = |marker: &str| text.ends_with_word(start, marker.as_bytes());
+        (text.before(start, 1) == b']' && RULES.iter().any(|rule| ends(rule.marker)))
+            || self.rules.traits.texts.iter().any(|text| ends(text))
+    }
+
+    /// Whether one begins right at `end`. What stands before it was part of no hit either.
+    pub(crate) fn is_before_marker(&self, text: &Text<'_>, end: usize) -> bool {
+        let begins = |marker: &str| text.has_word(end, marker.as_bytes());
+        match text.at(end) {
+            b'*' => begins("**********"),
+            b'[' if RULES.iter().any(|rule| begins(rule.marker)) => true,
+            byte => {
+                let texts = self.rules.traits.texts.iter();
+                let mut near = texts.filter(|text| text.as_bytes().first() == Some(&byte));
+                near.any(|text| begins(text))
+            }
+        }
+    }
+
+    pub(crate) fn is_placeholder_value(&self, value: &[u8]) -> bool {
+        let texts = self.rules.traits.texts.iter().map(String::as_bytes);
+        placeholder::is_placeholder(value)
+            || placeholder::begins_as_ours(value, texts)
+            || (self.rules.traits.hashes
+                && RULES.iter().any(|rule| action::is_token(value, rule.name)))
+    }
+}

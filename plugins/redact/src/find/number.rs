@@ -1,0 +1,176 @@
+//! Candidates of digits: addresses, cards, phones, numbers of persons.
+
+use super::Finder;
+use crate::bytes;
+use crate::ending::Quote;
+use crate::place::Kind;
+use crate::rule;
+use crate::text::Text;
+use crate::value::{card, digits::Groups, ip, phone, ssn};
+
+/// The most bytes before a number in an array that are looked through for its bracket.
+const ARRAY: usize = 256;
+
+impl Finder<'_> {
+    /// Judges the number that begins at `start`. The first rule that it fits has it.
+    pub(super) fn digits(&mut self, start: usize) {
+        // Behind the point of a number or an address nothing begins.
+        if self.is_date(start)
+            || (self.text.before(start, 1) == b'.' && self.text.before(start, 2).is_ascii_digit())
+        {
+            return;
+        }
+        let dotted = (1..=3).any(|distance| self.text.at(start + distance) == b'.');
+        if dotted
+            && (self.judge(rule::IP, start, |text| ip::find_v4(text, start))
+                || ip::is_v4(&self.text, start))
+        {
+            return;
+        }
+        match self.text.bytes().get(start..start + WINDOW) {
+            Some(window) if !is_dense(window) => return,
+            None if !self.text.is_last() => return self.hold(phone::start(&self.text, start)),
+            _ => {}
+        }
+        if self.number(start) {
+            return;
+        }
+        let begins = phone::start(&self.text, start);
+        self.judge(rule::PHONE, begins, |text| phone::find(text, begins));
+    }
+
+    /// Cards and social security numbers, which may be numbers of JSON.
+    fn number(&mut self, start: usize) -> bool {
+        self.text.forget();
+        let text = &self.text;
+        let groups = Groups::read(text, start);
+        let found = [(rule::US_SSN, ssn::find as Judge), (rule::CARD, card::find as Judge)]
+            .into_iter()
+            .filter(|(rule, _)| self.engine.is_on(*rule))
+            .find_map(|(rule, find)| Some((rule, find(text, &groups)?)));
+        let wrap = found
+            .as_ref()
+            .and_then(|(_, range)| quotes_of_number(text, self.kind, range.start, range.end));
+        if text.is_open() {
+            self.hold(start);
+            return true;
+        }
+        match found {
+            Some((rule, range)) => self.add(rule, range, wrap),
+            None => false,
+        }
+    }
+
+    /// Dates are the commonest groups of digits in logs.
+    fn is_date(&self, start: usize) -> bool {
+        let text = &self.text;
+        let sign = text.at(start + 4);
+        matches!(sign, b'-' | b'/' | b'.')
+            && text.at(start + 7) == sign
+            && matches!((text.at(start), text.at(start + 1)), (b'1', b'9') | (b'2', b'0'))
+            && matches!(text.at(start + 5), b'0' | b'1')
+            && matches!(text.at(start + 8), b'0'..=b'3')
+    }
+}
+
+/// In so many bytes there are seven digits, or there is no number.
+const WINDOW: usize = 12;
+
+fn is_dense(window: &[u8]) -> bool {
+    window.iter().filter(|b| b.is_ascii_digit()).count() >= 7
+}
+
+type Judge = fn(&Text<'_>, &Groups) -> Option<std::ops::Range<usize>>;
+
+/// The quotes that a marker needs in place of a number of JSON; `None` in text and in strings.
+pub(super) fn quotes_of_number(
+    text: &Text<'_>,
+    kind: Kind,
+    start: usize,
+    end: usize,
+) -> Option<Quote> {
+    if kind == Kind::Form || !text.slice(start, end).iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let mut at = end;
+    while at < end + 8 && matches!(text.at(at), b' ' | b'\t' | b'\n' | b'\r') {
+        at += 1;
+    }
+    if !matches!(text.at(at), b',' | b'}' | b']' | 0) {
+        return None;
+    }
+    let blank = |at: usize| matches!(text.before(at, 1), b' ' | b'\t' | b'\n' | b'\r') && at > 0;
+    let mut at = start;
+    let floor = start.saturating_sub(ARRAY);
+    let mut in_array = false;
+    loop {
+        while at > floor && blank(at) {
+            at -= 1;
+        }
+        match text.before(at, 1) {
+            b'[' | b',' => {
+                in_array = true;
+                at -= 1;
+            }
+            b':' => {
+                // Behind a name in quotes; an array also behind its bracket.
+                let mut name = at - 1;
+                while name > floor && blank(name) {
+                    name -= 1;
+                }
+                if text.before(name, 1) != b'"' {
+                    return None;
+                }
+                let mut backslashes = 0;
+                while backslashes < 8 && text.before(name - 1, backslashes + 1) == b'\\' {
+                    backslashes += 1;
+                }
+                return Quote::written(b'"', backslashes);
+            }
+            // What stands before a number in an array.
+            byte if in_array
+                && (bytes::is(byte, bytes::DIGIT)
+                    || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'))
+                && at > floor =>
+            {
+                at -= 1;
+            }
+            b'"' | b'}' | b']' | b'l' if in_array => {
+                return Some(Quote { sign: b'"', level: u8::from(text.before(at, 2) == b'\\') });
+            }
+            0 if in_array && kind == Kind::Json => return Some(Quote { sign: b'"', level: 0 }),
+            _ => {
+                return (in_array && at <= floor && start > ARRAY)
+                    .then_some(Quote { sign: b'"', level: 0 });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(input: &str, expected: Option<u8>) {
+        let text = Text::new(input.as_bytes(), true);
+        let start = input.find("4111").expect("there is a number");
+        let quotes = quotes_of_number(&text, Kind::Json, start, start + 4);
+        assert_eq!(quotes.map(|quote| quote.level), expected, "in `{input}`");
+    }
+
+    #[test]
+    fn numbers_of_json_are_told_from_digits_in_text() {
+        check(r#"{"a":4111}"#, Some(0));
+        check(r#"{"a": 4111 , "b":1}"#, Some(0));
+        check(r#"{"m":"{\"a\":4111}"}"#, Some(1));
+        check(r#"{"a":[1, 2.5,4111]}"#, Some(0));
+        check(r#"["x",4111]"#, Some(0));
+        check(r#"[{"a":1},4111]"#, Some(0));
+        check("[4111]", Some(0));
+        check(r#"{"m":"paid 4111, thanks"}"#, None);
+        check(r#"{"m":"paid 4111"}"#, None);
+        check(r#"{"m":"cards: [1, 4111]"}"#, None);
+        check("card: 4111", None);
+        check("4111", None);
+    }
+}

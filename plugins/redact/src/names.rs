@@ -1,0 +1,637 @@
+//! Which names make their value a secret: `password`, `accessToken`, `X-Api-Key`.
+//!
+//! A name is split into words at `_ - . [ ] blank` and at camelCase borders, in lower case, and a
+//! rule is a sequence of words at its end. So `access_token`, `accessToken` and `Access-Token` hit;
+//! `tokens_used`, `token_type`, `author` and `compass` do not. Behind the words of a rule a few
+//! others may follow that change nothing, as in `password_hash`.
+//!
+//! Nearly every name in a log is harmless, so [`Names::may_end`] dismisses it by its last bytes
+//! before anything is split.
+
+/// What a name says about its value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Family {
+    /// Replaced as a whole. `weak` names are also ordinary words (`token`, `session`): in prose
+    /// their value has to look like a secret itself.
+    Secret { weak: bool },
+    /// Scheme and credentials; the scheme stays.
+    Authorization,
+    /// Pairs of names and values, all of which are replaced.
+    Cookie,
+    /// One pair and attributes.
+    SetCookie,
+    /// A signature or credential in the query of a signed URL. Compared in exact case.
+    Signature,
+}
+
+const STRONG: Family = Family::Secret { weak: false };
+const WEAK: Family = Family::Secret { weak: true };
+
+/// Words of a rule, joined by `_`. Those of the second list are the whole name or nothing.
+const AT_THE_END: &[(&str, Family)] = &[
+    ("password", STRONG),
+    ("passwords", STRONG),
+    ("passwd", STRONG),
+    ("pwd", STRONG),
+    ("passphrase", STRONG),
+    ("passcode", STRONG),
+    ("secret", WEAK),
+    ("secrets", WEAK),
+    ("token", WEAK),
+    ("access_tokens", STRONG),
+    ("refresh_tokens", STRONG),
+    ("api_tokens", STRONG),
+    ("api_key", STRONG),
+    ("api_keys", STRONG),
+    ("apikey", STRONG),
+    ("apikeys", STRONG),
+    ("access_key", STRONG),
+    ("access_keys", STRONG),
+    ("account_key", STRONG),
+    ("secret_key", STRONG),
+    ("secretkey", STRONG),
+    ("secret_key_base", STRONG),
+    ("private_key", STRONG),
+    ("privatekey", STRONG),
+    ("encryption_key", STRONG),
+    ("signing_key", STRONG),
+    ("session_key", STRONG),
+    ("master_key", STRONG),
+    ("session", WEAK),
+    ("session_id", WEAK),
+    ("sessionid", WEAK),
+    ("sessid", WEAK),
+    ("phpsessid", WEAK),
+    ("jsessionid", WEAK),
+    ("sid", WEAK),
+    ("csrf", WEAK),
+    ("xsrf", WEAK),
+    ("otp", WEAK),
+    ("totp", WEAK),
+    ("mfa_code", WEAK),
+    ("two_factor", WEAK),
+    ("two_factor_code", WEAK),
+    ("cvv", WEAK),
+    ("cvc", WEAK),
+    ("cvv2", WEAK),
+    ("cvc2", WEAK),
+    ("security_code", WEAK),
+    ("ssn", WEAK),
+    ("social_security", WEAK),
+    ("social_security_number", WEAK),
+    ("card_number", WEAK),
+    ("cardnumber", WEAK),
+    ("credit_card", WEAK),
+    ("creditcard", WEAK),
+    ("iban", WEAK),
+    ("account_number", WEAK),
+    ("credentials", WEAK),
+    ("authorization", Family::Authorization),
+    ("cookie", Family::Cookie),
+    ("cookies", Family::Cookie),
+    ("set_cookie", Family::SetCookie),
+];
+
+const ALONE: &[(&str, Family)] = &[("pin", WEAK), ("pan", WEAK)];
+
+const EXACT: &[&str] = &[
+    "X-Amz-Signature",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
+    "AWSAccessKeyId",
+    "Signature",
+    "sig",
+    "X-Goog-Signature",
+    "X-Goog-Credential",
+];
+
+/// Words in front of which a rule still ends a name.
+const TRAILERS: &[&str] = &[
+    "hash",
+    "hashed",
+    "digest",
+    "confirm",
+    "confirmation",
+    "repeat",
+    "again",
+    "verify",
+    "new",
+    "old",
+    "current",
+    "plain",
+    "plaintext",
+    "encrypted",
+    "value",
+    "text",
+    "input",
+    "field",
+    "b64",
+    "base64",
+    "string",
+    "md5",
+    "sha1",
+    "sha256",
+    "bcrypt",
+    "salt",
+    "raw",
+];
+
+/// Ends of a single word that no other word has, so that no border is needed before them.
+const GLUED: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "token",
+    "secret",
+    "apikey",
+    "secretkey",
+    "privatekey",
+    "sessionid",
+    "sessid",
+    "credentials",
+];
+
+/// Names that end like a rule and are none: marks for paging, and what parsers complain about.
+const HARMLESS: &[&str] = &[
+    "page_token",
+    "next_token",
+    "previous_token",
+    "continuation_token",
+    "cursor_token",
+    "sync_token",
+    "pagination_token",
+    "cancellation_token",
+    "unexpected_token",
+    "invalid_token",
+    "unknown_token",
+    "expected_token",
+];
+
+/// The longest name that is looked at; of a longer one its end.
+pub(crate) const NAME_MAX: usize = 64;
+
+/// The names that are configured, ready to be asked.
+pub(crate) struct Names {
+    /// Sorted by the joined words.
+    entries: Vec<Entry>,
+    harmless: Vec<Box<[u8]>>,
+    /// One bit for each two bytes that a name may end with to be worth a look.
+    pairs: Box<[u64; 1024]>,
+    /// Indexed by the last two bytes, see [`bucket`]: where in `endings` to look, and how many.
+    buckets: Box<[(u16, u16); 1024]>,
+    endings: Vec<Ending>,
+}
+
+struct Entry {
+    words: Box<[u8]>,
+    family: Family,
+    alone: bool,
+}
+
+/// The last bytes of a name, folded, as they lie in a little-endian number.
+struct Ending {
+    mask: u64,
+    value: u64,
+}
+
+impl Names {
+    /// The names that ship, more of the same kind, and fewer. A name of `without` is taken out as
+    /// a rule, and passes when it is the whole name.
+    pub(crate) fn new(with: &[String], without: &[String]) -> Names {
+        let mut entries: Vec<Entry> = Vec::new();
+        let shipped = AT_THE_END.iter().map(|&(w, f)| (w, f, false));
+        for (words, family, alone) in shipped.chain(ALONE.iter().map(|&(w, f)| (w, f, true))) {
+            entries.push(Entry { words: words.as_bytes().into(), family, alone });
+        }
+        for name in with {
+            let mut words = Words::default();
+            words.split(name.trim_start_matches(['*', '_', '.']).as_bytes());
+            entries.push(Entry { words: words.joined().into(), family: STRONG, alone: false });
+        }
+        let mut harmless: Vec<Box<[u8]>> = HARMLESS.iter().map(|h| h.as_bytes().into()).collect();
+        for name in without {
+            let mut words = Words::default();
+            words.split(name.as_bytes());
+            entries.retain(|entry| *entry.words != *words.joined());
+            harmless.push(words.joined().into());
+        }
+        entries.sort_by(|a, b| a.words.cmp(&b.words));
+        entries.dedup_by(|a, b| a.words == b.words);
+        harmless.sort();
+        let (buckets, endings) = prefilter(&entries);
+        let mut pairs = Box::new([0u64; 1024]);
+        for pair in 0..=u16::MAX {
+            let [before, last] = pair.to_be_bytes();
+            // What stands before a digit is looked at more closely.
+            let digit = last.is_ascii_digit() && before.is_ascii_alphanumeric();
+            if digit || buckets[bucket(u64::from(last) << 56 | u64::from(before) << 48)].1 > 0 {
+                pairs[usize::from(pair >> 6)] |= 1 << (pair & 63);
+            }
+        }
+        Names { entries, harmless, pairs, buckets, endings }
+    }
+
+    /// Whether a name that ends with these two bytes may be a hit. False for most names.
+    #[inline(always)]
+    pub(crate) fn may_end_with(&self, before: u8, last: u8) -> bool {
+        let pair = u16::from_be_bytes([before, last]);
+        self.pairs[usize::from(pair >> 6)] >> (pair & 63) & 1 == 1
+    }
+
+    /// Whether a name whose last eight bytes are `end` (the last one highest, NUL before its
+    /// beginning) may be a hit. False for nearly every name.
+    #[inline]
+    pub(crate) fn may_end(&self, end: u64) -> bool {
+        let (first, count) = self.buckets[bucket(end)];
+        if count == 0 {
+            return false;
+        }
+        let folded = fold(end);
+        self.endings[first as usize..][..count as usize].iter().any(|e| folded & e.mask == e.value)
+    }
+
+    /// What `name` says about its value.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<Family> {
+        let name = &name[name.len().saturating_sub(NAME_MAX)..];
+        // A class or a module, not a field.
+        if name.windows(2).any(|two| two == b"::") {
+            return None;
+        }
+        if EXACT.iter().any(|exact| exact.as_bytes() == name) {
+            return Some(Family::Signature);
+        }
+        let mut words = Words::default();
+        words.split(name);
+        if self.is_harmless(&words) {
+            return None;
+        }
+        for _ in 0..3 {
+            if let Some(family) = self.lookup(&words) {
+                return Some(family);
+            }
+            let last = words.last();
+            let stem = last.trim_ascii_digits();
+            if !stem.is_empty() && stem.len() < last.len() {
+                words.shorten(last.len() - stem.len());
+            } else if stem.is_empty() || TRAILERS.iter().any(|t| t.as_bytes() == last) {
+                words.drop_last();
+            } else {
+                break;
+            }
+        }
+        None
+    }
+
+    fn lookup(&self, words: &Words) -> Option<Family> {
+        let joined = words.joined();
+        for start in words.starts() {
+            let tail = &joined[start..];
+            if let Ok(found) = self.entries.binary_search_by(|entry| (*entry.words).cmp(tail)) {
+                let entry = &self.entries[found];
+                if start == 0 || !entry.alone {
+                    return Some(entry.family);
+                }
+            }
+        }
+        let last = words.last();
+        let glued = GLUED
+            .iter()
+            .find(|glued| last.len() > glued.len() && last.ends_with(glued.as_bytes()))?;
+        let entry = self.entries.iter().find(|entry| *entry.words == *glued.as_bytes())?;
+        Some(entry.family)
+    }
+
+    fn is_harmless(&self, words: &Words) -> bool {
+        let joined = words.joined();
+        words
+            .starts()
+            .any(|start| self.harmless.binary_search_by(|h| (**h).cmp(&joined[start..])).is_ok())
+    }
+}
+
+/// A name in words.
+struct Words {
+    joined: [u8; 2 * NAME_MAX],
+    length: usize,
+}
+
+impl Default for Words {
+    fn default() -> Words {
+        Words { joined: [0; 2 * NAME_MAX], length: 0 }
+    }
+}
+
+impl Words {
+    /// Reads the last [`NAME_MAX`] bytes of a name.
+    fn split(&mut self, name: &[u8]) {
+        let name = &name[name.len().saturating_sub(NAME_MAX)..];
+        let mut index = 0;
+        let mut before = 0u8;
+        while index < name.len() {
+            let mut byte = name[index];
+            let mut size = 1;
+            if byte == b'%'
+                && index + 2 < name.len()
+                && let Some(decoded) = crate::bytes::unhex(name[index + 1], name[index + 2])
+            {
+                byte = decoded;
+                size = 3;
+            }
+            let after = name.get(index + size).copied().unwrap_or(0);
+            if byte.is_ascii_alphanumeric() || byte >= 0x80 {
+                let hump = byte.is_ascii_uppercase()
+                    && (before.is_ascii_lowercase()
+                        || before.is_ascii_digit()
+                        || (before.is_ascii_uppercase() && after.is_ascii_lowercase()));
+                if hump {
+                    self.border();
+                }
+                self.joined[self.length] = byte.to_ascii_lowercase();
+                self.length += 1;
+            } else {
+                self.border();
+            }
+            before = byte;
+            index += size;
+        }
+        while self.length > 0 && self.joined[self.length - 1] == b'_' {
+            self.length -= 1;
+        }
+    }
+
+    fn border(&mut self) {
+        if self.length > 0 && self.joined[self.length - 1] != b'_' {
+            self.joined[self.length] = b'_';
+            self.length += 1;
+        }
+    }
+
+    fn joined(&self) -> &[u8] {
+        &self.joined[..self.length]
+    }
+
+    /// Where words begin, first to last.
+    fn starts(&self) -> impl Iterator<Item = usize> {
+        let joined = self.joined();
+        (0..joined.len()).filter(|&i| i == 0 || joined[i - 1] == b'_')
+    }
+
+    fn last(&self) -> &[u8] {
+        let joined = self.joined();
+        let start = joined.iter().rposition(|&b| b == b'_').map_or(0, |border| border + 1);
+        &joined[start..]
+    }
+
+    fn shorten(&mut self, bytes: usize) {
+        self.length -= bytes;
+    }
+
+    fn drop_last(&mut self) {
+        self.length -= self.last().len();
+        self.length = self.length.saturating_sub(1);
+    }
+}
+
+trait TrimDigits {
+    fn trim_ascii_digits(&self) -> &[u8];
+}
+
+impl TrimDigits for [u8] {
+    fn trim_ascii_digits(&self) -> &[u8] {
+        let end = self.iter().rposition(|b| !b.is_ascii_digit()).map_or(0, |last| last + 1);
+        &self[..end]
+    }
+}
+
+/// Lower case for letters; other bytes move, but the same way on both sides of a comparison.
+fn fold(bytes: u64) -> u64 {
+    bytes | 0x2020_2020_2020_2020
+}
+
+/// The last two bytes without their case.
+fn bucket(end: u64) -> usize {
+    ((end >> 56 & 31) << 5 | end >> 48 & 31) as usize
+}
+
+/// The ends by which names are dismissed: of the last word of each rule, and of what may follow it.
+fn prefilter(entries: &[Entry]) -> (Box<[(u16, u16); 1024]>, Vec<Ending>) {
+    let mut ends: Vec<Vec<u8>> =
+        TRAILERS.iter().map(|trailer| trailer.as_bytes().to_vec()).collect();
+    ends.extend(EXACT.iter().map(|exact| exact.to_ascii_lowercase().into_bytes()));
+    for entry in entries {
+        let words: Vec<&[u8]> = entry.words.split(|&b| b == b'_').collect();
+        match words[..] {
+            // `id` ends too many names, so what stands before it is asked, too.
+            [.., before, b"id"] => {
+                ends.extend(
+                    ["_", "-", ".", " ", ""].map(|sign| [before, sign.as_bytes(), b"id"].concat()),
+                );
+            }
+            [.., last] => ends.push(last.to_vec()),
+            [] => {}
+        }
+    }
+    let mut all: Vec<(usize, Ending)> = Vec::new();
+    for end in &ends {
+        let tail = &end[end.len().saturating_sub(8)..];
+        let mut bytes = [0; 8];
+        bytes[8 - tail.len()..].copy_from_slice(tail);
+        let mask = u64::MAX << (8 * (8 - tail.len()));
+        // Before a word of one letter anything may stand.
+        let befores = if tail.len() > 1 { bytes[6]..=bytes[6] } else { 0..=31 };
+        for before in befores {
+            bytes[6] = before;
+            let end = u64::from_le_bytes(bytes);
+            all.push((bucket(end), Ending { mask, value: fold(end) & mask }));
+        }
+    }
+    all.sort_by_key(|(bucket, ending)| (*bucket, ending.mask, ending.value));
+    all.dedup_by(|a, b| a.0 == b.0 && a.1.mask == b.1.mask && a.1.value == b.1.value);
+    let mut buckets = Box::new([(0u16, 0u16); 1024]);
+    for (index, (bucket, _)) in all.iter().enumerate() {
+        let slot = &mut buckets[*bucket];
+        if slot.1 == 0 {
+            slot.0 = index as u16;
+        }
+        slot.1 += 1;
+    }
+    (buckets, all.into_iter().map(|(_, ending)| ending).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(name: &str) -> u64 {
+        let mut bytes = [0; 8];
+        let tail = &name.as_bytes()[name.len().saturating_sub(8)..];
+        bytes[8 - tail.len()..].copy_from_slice(tail);
+        u64::from_le_bytes(bytes)
+    }
+
+    fn hits(names: &Names, name: &str) -> bool {
+        let found = names.find(name.as_bytes()).is_some();
+        // Whoever asks leaves out what closes a bracket, and digits.
+        let stem = name
+            .trim_end_matches("%5D")
+            .trim_end_matches(']')
+            .trim_end_matches(|c: char| c.is_ascii_digit());
+        assert!(
+            !found || names.may_end(end(name)) || names.may_end(end(stem)),
+            "`{name}` is dismissed too early"
+        );
+        found
+    }
+
+    #[test]
+    fn secrets_are_known_by_whole_words() {
+        let names = Names::new(&[], &[]);
+        for name in [
+            "password",
+            "Password",
+            "PASSWORD",
+            "userPassword",
+            "db_passwd",
+            "pwd",
+            "password_hash",
+            "password1",
+            "new-password",
+            "user[password]",
+            "user%5Bpassword%5D",
+            "login.pass_phrase.passphrase",
+            "token",
+            "access_token",
+            "accessToken",
+            "Access-Token",
+            "csrfmiddlewaretoken",
+            "refreshToken",
+            "client_secret",
+            "clientSecret",
+            "SecretAccessKey",
+            "aws_secret_access_key",
+            "x-api-key",
+            "X-Api-Key",
+            "apikey",
+            "APIKey",
+            "session",
+            "session_id",
+            "sessionId",
+            "sessionID",
+            "PHPSESSID",
+            "JSESSIONID",
+            "sid",
+            "otp",
+            "two_factor",
+            "mfaCode",
+            "pin",
+            "PIN",
+            "cvv",
+            "cvv2",
+            "ssn",
+            "credit_card_number",
+            "cardNumber",
+            "authorization",
+            "Proxy-Authorization",
+            "cookie",
+            "Set-Cookie",
+            "credentials",
+            "dbpassword",
+            "X-Amz-Signature",
+            "sig",
+            "AccountKey",
+            "http.request.header.authorization",
+        ] {
+            assert!(hits(&names, name), "`{name}` should hit");
+        }
+    }
+
+    #[test]
+    fn names_that_only_look_like_secrets_pass() {
+        let names = Names::new(&[], &[]);
+        for name in [
+            "tokens_used",
+            "token_count",
+            "token_type",
+            "max_tokens",
+            "author",
+            "authenticated",
+            "postcode",
+            "compass",
+            "passenger",
+            "secretary",
+            "key",
+            "public_key",
+            "primary_key",
+            "trace_id",
+            "span_id",
+            "user_id",
+            "request_id",
+            "path",
+            "status",
+            "mapping",
+            "spinning",
+            "company",
+            "accesskey",
+            "TAP::Session",
+            "pin_code_area",
+            "shipping",
+            "kingpin_x",
+            "user_pin_x",
+            "next_page_token",
+            "signature",
+            "SIG",
+            "password_changed_at",
+            "session_count",
+            "hash",
+            "value",
+            "text",
+            "version",
+            "number",
+            "",
+            "_",
+            "2",
+            "id",
+            "authorization_endpoint",
+            "japan",
+        ] {
+            assert!(!hits(&names, name), "`{name}` should pass");
+        }
+    }
+
+    #[test]
+    fn names_can_be_added_and_taken_away() {
+        let with = ["kode_rahasia", "*_badge", "staff_id", "x"].map(String::from);
+        let names = Names::new(&with, &["session".into(), "id_token".into()]);
+        for name in ["staff_id", "staffId", "STAFF-ID", "x", "point.x"] {
+            assert!(hits(&names, name), "`{name}` should hit");
+        }
+        assert!(hits(&names, "kodeRahasia"));
+        assert!(hits(&names, "my_kode_rahasia"));
+        assert!(hits(&names, "staff_badge"));
+        assert!(!hits(&names, "session"));
+        assert!(!hits(&names, "id_token"));
+        assert!(hits(&names, "access_token"));
+    }
+
+    #[test]
+    fn ordinary_names_of_logs_are_dismissed_early() {
+        let names = Names::new(&[], &[]);
+        for name in [
+            "level",
+            "msg",
+            "time",
+            "ts",
+            "method",
+            "path",
+            "duration_ms",
+            "trace_id",
+            "span_id",
+            "user_id",
+            "host",
+        ] {
+            let [.., before, last] = name.as_bytes() else { panic!("names are longer") };
+            let looked_at = names.may_end_with(*before, *last) && names.may_end(end(name));
+            assert!(!looked_at, "`{name}` is worth a look only if a rule says so");
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What kind of text is scanned. Only what cannot be seen in the text itself depends on it.
+
+/// The kind of a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Kind {
+    /// Log records, plain text, and whatever else has lines. JSON, logfmt and query strings in it
+    /// are recognised where they stand; line ends are never crossed.
+    Text,
+    /// A JSON document, or several. Values may go over line ends.
+    Json,
+    /// A form or a query string: pairs at `&`, percent-encoded.
+    Form,
+}
+
+impl Kind {
+    /// The kind of a body by its media type, with or without parameters; `None` for types that are
+    /// no text.
+    pub fn of_media_type(media_type: &str) -> Option<Kind> {
+        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let (top, sub) = essence.split_once('/')?;
+        match (top, sub) {
+            ("application", "x-www-form-urlencoded") => Some(Kind::Form),
+            (_, sub) if sub == "json" || sub.ends_with("+json") => Some(Kind::Json),
+            (
+                "application",
+                "graphql" | "javascript" | "ecmascript" | "xml" | "yaml" | "x-yaml" | "toml",
+            ) => Some(Kind::Text),
+            (
+                "application",
+                "x-ndjson" | "ndjson" | "jsonl" | "x-jsonlines" | "json-seq" | "jsonlines",
+            ) => Some(Kind::Json),
+            ("text", _) => Some(Kind::Text),
+            (_, sub) if sub.ends_with("+xml") => Some(Kind::Text),
+            _ => None,
+        }
+    }
+
+    /// Whether markers have to be percent-encoded.
+    pub(crate) fn is_encoded(self) -> bool {
+        self == Kind::Form
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types() {
+        for (media_type, kind) in [
+            ("application/json; charset=utf-8", Some(Kind::Json)),
+            ("application/problem+json", Some(Kind::Json)),
+            ("application/x-ndjson", Some(Kind::Json)),
+            ("application/x-www-form-urlencoded", Some(Kind::Form)),
+            ("text/event-stream", Some(Kind::Text)),
+            ("TEXT/HTML", Some(Kind::Text)),
+            ("image/svg+xml", Some(Kind::Text)),
+            ("image/png", None),
+            ("application/octet-stream", None),
+            ("nonsense", None),
+        ] {
+            assert_eq!(Kind::of_media_type(media_type), kind, "`{media_type}`");
+        }
+    }
+}

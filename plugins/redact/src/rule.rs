@@ -1,0 +1,157 @@
+//! The rules that ship: their names, what they answer with, and what may be done to their hits.
+//!
+//! A rule is known by its place in [`RULES`]. Rules of a rule file will follow behind these, so
+//! everything else only ever holds a [`RuleId`].
+
+/// The place of a rule in the list of rules.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct RuleId(pub(crate) u8);
+
+impl RuleId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A rule as it ships.
+pub(crate) struct Rule {
+    /// As in `rules = [...]`, in metrics and in reports.
+    pub(crate) name: &'static str,
+    /// What `replace` writes.
+    pub(crate) marker: &'static str,
+    /// What is done when nothing is configured.
+    pub(crate) default: Default,
+    /// Whether `last4` shows the end of the value. Otherwise it masks.
+    pub(crate) may_show_end: bool,
+    /// Whether `truncate` has a meaning.
+    pub(crate) may_truncate: bool,
+}
+
+/// The action of a rule when nothing is configured.
+#[derive(Clone, Copy)]
+pub(crate) enum Default {
+    Replace,
+    Last4,
+    Truncate,
+}
+
+const fn value(name: &'static str, marker: &'static str) -> Rule {
+    Rule { name, marker, default: Default::Replace, may_show_end: true, may_truncate: false }
+}
+
+const fn closed(name: &'static str, marker: &'static str) -> Rule {
+    Rule { name, marker, default: Default::Replace, may_show_end: false, may_truncate: false }
+}
+
+/// All rules that ship, in the order in which they win over each other.
+pub(crate) const RULES: &[Rule] = &[
+    closed("email", "[email]"),
+    Rule {
+        name: "card",
+        marker: "[card]",
+        default: Default::Last4,
+        may_show_end: true,
+        may_truncate: false,
+    },
+    value("iban", "[iban]"),
+    value("us-ssn", "[ssn]"),
+    value("phone", "[phone]"),
+    Rule {
+        name: "ip",
+        marker: "[ip]",
+        default: Default::Truncate,
+        may_show_end: true,
+        may_truncate: true,
+    },
+    Rule {
+        name: "mac",
+        marker: "[mac]",
+        default: Default::Truncate,
+        may_show_end: true,
+        may_truncate: true,
+    },
+    value("jwt", "[jwt]"),
+    value("bearer", "[redacted]"),
+    value("basic", "[redacted]"),
+    value("cookie", "[redacted]"),
+    closed("url-userinfo", "[redacted]"),
+    value("url-signature", "REDACTED"),
+    closed("private-key", "[private-key]"),
+    closed("password", "[redacted]"),
+    value("secret/aws", "[secret/aws]"),
+    value("secret/github", "[secret/github]"),
+    value("secret/gitlab", "[secret/gitlab]"),
+    value("secret/google", "[secret/google]"),
+    value("secret/stripe", "[secret/stripe]"),
+    value("secret/slack", "[secret/slack]"),
+    value("secret/twilio", "[secret/twilio]"),
+    value("secret/sendgrid", "[secret/sendgrid]"),
+    value("secret/mailgun", "[secret/mailgun]"),
+    value("secret/npm", "[secret/npm]"),
+    value("secret/pypi", "[secret/pypi]"),
+    value("secret/openai", "[secret/openai]"),
+    value("secret/anthropic", "[secret/anthropic]"),
+    value("secret/huggingface", "[secret/huggingface]"),
+    value("secret/vault", "[secret/vault]"),
+    value("secret/digitalocean", "[secret/digitalocean]"),
+    value("secret/shopify", "[secret/shopify]"),
+    value("secret/telegram", "[secret/telegram]"),
+    value("secret/discord", "[secret/discord]"),
+    value("secret/databricks", "[secret/databricks]"),
+    value("secret/linear", "[secret/linear]"),
+    value("secret/notion", "[secret/notion]"),
+    value("secret/grafana", "[secret/grafana]"),
+    value("secret/postman", "[secret/postman]"),
+    value("secret/doppler", "[secret/doppler]"),
+    value("secret/supabase", "[secret/supabase]"),
+    value("secret/atlassian", "[secret/atlassian]"),
+    value("secret/sentry", "[secret/sentry]"),
+    value("secret/fly", "[secret/fly]"),
+    value("secret/age", "[secret/age]"),
+    value("secret/azure", "[secret/azure]"),
+];
+
+/// How many rules there are.
+pub(crate) const COUNT: usize = RULES.len();
+
+pub(crate) const EMAIL: RuleId = named("email");
+pub(crate) const CARD: RuleId = named("card");
+pub(crate) const IBAN: RuleId = named("iban");
+pub(crate) const US_SSN: RuleId = named("us-ssn");
+pub(crate) const PHONE: RuleId = named("phone");
+pub(crate) const IP: RuleId = named("ip");
+pub(crate) const MAC: RuleId = named("mac");
+pub(crate) const JWT: RuleId = named("jwt");
+pub(crate) const BEARER: RuleId = named("bearer");
+pub(crate) const BASIC: RuleId = named("basic");
+pub(crate) const COOKIE: RuleId = named("cookie");
+pub(crate) const URL_USERINFO: RuleId = named("url-userinfo");
+pub(crate) const URL_SIGNATURE: RuleId = named("url-signature");
+pub(crate) const PRIVATE_KEY: RuleId = named("private-key");
+pub(crate) const PASSWORD: RuleId = named("password");
+
+/// The rule of this name; a name that is not in the list does not compile.
+pub(crate) const fn named(name: &str) -> RuleId {
+    let mut index = 0;
+    while index < RULES.len() {
+        if equal(RULES[index].name.as_bytes(), name.as_bytes()) {
+            return RuleId(index as u8);
+        }
+        index += 1;
+    }
+    panic!("no rule has this name")
+}
+
+const fn equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < a.len() {
+        if a[index] != b[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}

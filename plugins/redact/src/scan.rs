@@ -1,0 +1,139 @@
+//! Sorts 64 bytes at a time into classes, one bit per byte.
+//!
+//! This is the only code that looks at every byte of a text. It compares sixteen bytes at once and
+//! keeps the answers as 64-bit masks, from which `candidate` works out, with shifts and ANDs, the
+//! few places worth a closer look. It promises that a block costs the same whatever it holds and
+//! however many rules there are.
+//!
+//! It knows nothing of rules, nor of what the classes are good for.
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[path = "scan/simd128.rs"]
+mod lane;
+#[cfg(target_arch = "x86_64")]
+#[path = "scan/sse2.rs"]
+mod lane;
+#[cfg(not(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64")))]
+#[path = "scan/scalar.rs"]
+mod lane;
+
+use lane::Lane;
+
+/// Bytes in a block; one bit of a mask stands for each.
+pub(crate) const BLOCK: usize = 64;
+
+/// Which bytes of a block belong to which class. Bit 0 is the first byte.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub(crate) struct Masks {
+    /// `0`–`9`.
+    pub(crate) digit: u64,
+    /// ASCII letters and digits.
+    pub(crate) alnum: u64,
+    /// Letters, digits, `_` and `-`: what tokens are made of.
+    pub(crate) word: u64,
+    /// What may stand once between two groups of digits: blank, `-`, `.`, `+`.
+    pub(crate) gap: u64,
+    /// `:` and `=`, behind which a value may follow a name.
+    pub(crate) assign: u64,
+    /// `:`.
+    pub(crate) colon: u64,
+    /// `-`.
+    pub(crate) dash: u64,
+    /// `.`.
+    pub(crate) dot: u64,
+    /// `@` and `%`, rare enough to look at each.
+    pub(crate) rare: u64,
+}
+
+/// Sorts one block.
+#[inline(always)]
+pub(crate) fn classify(block: &[u8; BLOCK]) -> Masks {
+    let mut masks = Masks::default();
+    for (index, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+        let lane = Lane::load(bytes);
+        let digit = lane.between(b'0', b'9');
+        let letter = lane.or(Lane::splat(0x20)).between(b'a', b'z');
+        let alnum = digit.or(letter);
+        let dash = lane.equals(b'-');
+        let dot = lane.equals(b'.');
+        let colon = lane.equals(b':');
+        let word = alnum.or(dash).or(lane.equals(b'_'));
+        let gap = dash.or(dot).or(lane.equals(b' ')).or(lane.equals(b'+'));
+        let assign = colon.or(lane.equals(b'='));
+        let rare = lane.equals(b'@').or(lane.equals(b'%'));
+        let shift = 16 * index;
+        masks.digit |= digit.bits() << shift;
+        masks.alnum |= alnum.bits() << shift;
+        masks.word |= word.bits() << shift;
+        masks.gap |= gap.bits() << shift;
+        masks.assign |= assign.bits() << shift;
+        masks.colon |= colon.bits() << shift;
+        masks.dash |= dash.bits() << shift;
+        masks.dot |= dot.bits() << shift;
+        masks.rare |= rare.bits() << shift;
+    }
+    masks
+}
+
+/// Sorts the block of `text` that begins at `at`; what lies behind the end counts as NUL.
+#[inline(always)]
+pub(crate) fn classify_at(text: &[u8], at: usize) -> Masks {
+    match text.get(at..).and_then(|rest| rest.first_chunk::<BLOCK>()) {
+        Some(block) => classify(block),
+        None => classify_tail(text.get(at..).unwrap_or_default()),
+    }
+}
+
+#[cold]
+fn classify_tail(rest: &[u8]) -> Masks {
+    let mut block = [0; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    classify(&block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn one_by_one(block: &[u8; BLOCK]) -> Masks {
+        let mask = |wanted: &dyn Fn(u8) -> bool| {
+            block.iter().enumerate().fold(0, |mask, (i, &b)| mask | u64::from(wanted(b)) << i)
+        };
+        Masks {
+            digit: mask(&|b| b.is_ascii_digit()),
+            alnum: mask(&|b| b.is_ascii_alphanumeric()),
+            word: mask(&|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'),
+            gap: mask(&|b| b" -.+".contains(&b)),
+            assign: mask(&|b| b":=".contains(&b)),
+            colon: mask(&|b| b == b':'),
+            dash: mask(&|b| b == b'-'),
+            dot: mask(&|b| b == b'.'),
+            rare: mask(&|b| b"@%".contains(&b)),
+        }
+    }
+
+    #[test]
+    fn every_byte_falls_into_its_classes() {
+        for first in [0u8, 64, 128, 192] {
+            let block: [u8; BLOCK] = std::array::from_fn(|i| first + i as u8);
+            assert_eq!(classify(&block), one_by_one(&block));
+        }
+    }
+
+    #[test]
+    fn a_short_tail_is_padded() {
+        let masks = classify_at(b"ab1", 1);
+        assert_eq!((masks.alnum, masks.digit), (0b11, 0b10));
+        assert_eq!(classify_at(b"ab1", 3), Masks::default());
+        assert_eq!(classify_at(b"ab1", 99), Masks::default());
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_equal_bytes_looked_at_one_by_one(block in prop::array::uniform32(any::<u8>())) {
+            let twice: [u8; BLOCK] = std::array::from_fn(|i| block[i % 32]);
+            prop_assert_eq!(classify(&twice), one_by_one(&twice));
+        }
+    }
+}

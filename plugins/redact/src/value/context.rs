@@ -1,0 +1,188 @@
+//! Words around a candidate that say what it is.
+//!
+//! Looked up only when a candidate needs them, never searched for in the text. The window is a
+//! limited number of bytes before the value and does not cross the line, the member of an object or
+//! the pair of a query that the value belongs to.
+
+use crate::text::Text;
+
+/// How far before a value its words may stand, in bytes.
+const WINDOW: usize = 40;
+/// How far behind a value a label may begin, in bytes.
+const BEHIND: usize = 3;
+/// The longest word that is compared.
+const WORD_MAX: usize = 16;
+/// The shortest part of a word in camelCase that counts; shorter ones stand in any random text.
+const PART_MIN: usize = 3;
+
+/// Whether one of `words` (lower case) stands before `start`, or on the line above when the value
+/// begins its line and the word is that line's label.
+pub(crate) fn has_word_before(text: &Text<'_>, start: usize, words: &[&str]) -> bool {
+    let mut at = start;
+    let floor = start.saturating_sub(WINDOW);
+    // The label on a line of its own: blanks, one line end, and a colon before it.
+    let mut above = start;
+    while above > floor && matches!(text.before(above, 1), b' ' | b'\t') {
+        above -= 1;
+    }
+    if above > floor && text.before(above, 1) == b'\n' {
+        let line_end = if text.before(above, 2) == b'\r' { 2 } else { 1 };
+        if text.before(above, line_end + 1) == b':' {
+            at = above - line_end;
+        }
+    }
+    while at > floor {
+        let byte = text.before(at, 1);
+        if byte.is_ascii_alphanumeric() || byte >= 0x80 {
+            let end = at;
+            while end - at <= WORD_MAX
+                && (text.before(at, 1).is_ascii_alphanumeric() || text.before(at, 1) >= 0x80)
+            {
+                at -= 1;
+            }
+            let encoded_marker = text.before(at, 1) == b'%' && text.has_word(at, b"5d");
+            if end - at > WORD_MAX || at < floor || encoded_marker || is_value(text, at, end) {
+                return false;
+            }
+            if is_one_of(text, at, end, words) {
+                return true;
+            }
+        } else if is_border(text, at - 1) {
+            return false;
+        } else {
+            at -= 1;
+        }
+    }
+    false
+}
+
+/// A number that stands for itself. A word before it belongs to it and not to what follows; and
+/// when it is redacted, what follows must not come near enough to the word to be a hit then.
+fn is_value(text: &Text<'_>, start: usize, end: usize) -> bool {
+    let digits = text.slice(start, end).iter().filter(|b| b.is_ascii_digit()).count();
+    digits >= 3
+        || (digits > 0
+            && digits == end - start
+            && text.at(end) == b'.'
+            && text.at(end + 1).is_ascii_digit())
+}
+
+/// Whether one of `words` stands within the last two words before `start`.
+pub(crate) fn has_word_just_before(text: &Text<'_>, start: usize, words: &[&str]) -> bool {
+    let mut at = start;
+    for _ in 0..2 {
+        let floor = at.saturating_sub(4);
+        while at > floor && !text.before(at, 1).is_ascii_alphanumeric() && !is_border(text, at - 1)
+        {
+            at -= 1;
+        }
+        let end = at;
+        while end - at < WORD_MAX && text.before(at, 1).is_ascii_alphanumeric() {
+            at -= 1;
+        }
+        if at == end {
+            return false;
+        }
+        if is_one_of(text, at, end, words) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether a word stands before the value or a label right behind it.
+pub(crate) fn has_word_near(text: &Text<'_>, start: usize, end: usize, words: &[&str]) -> bool {
+    has_word_before(text, start, words) || has_label_behind(text, end, words)
+}
+
+/// Whether one of `words` follows within a blank, a dash or a bracket.
+pub(crate) fn has_label_behind(text: &Text<'_>, end: usize, words: &[&str]) -> bool {
+    let mut at = end;
+    while at < end + BEHIND && matches!(text.at(at), b' ' | b'-' | b'(') {
+        at += 1;
+    }
+    if at == end {
+        return false;
+    }
+    let start = at;
+    while at < start + WORD_MAX && text.at(at).is_ascii_alphabetic() {
+        at += 1;
+    }
+    is_one_of(text, start, at, words)
+}
+
+/// Compares a word, and its parts where it is written in camelCase (`phoneNumber`).
+fn is_one_of(text: &Text<'_>, start: usize, end: usize, words: &[&str]) -> bool {
+    let whole = text.slice(start, end);
+    let equals = |part: &[u8]| words.iter().any(|word| part.eq_ignore_ascii_case(word.as_bytes()));
+    if equals(whole) {
+        return true;
+    }
+    let is_part = |part: &[u8]| part.len() >= PART_MIN && equals(part);
+    let mut from = 0;
+    for hump in 1..whole.len() {
+        if whole[hump].is_ascii_uppercase() && whole[hump - 1].is_ascii_lowercase() {
+            if is_part(&whole[from..hump]) {
+                return true;
+            }
+            from = hump;
+        }
+    }
+    from > 0 && is_part(&whole[from..])
+}
+
+/// What a window does not cross: line ends, brackets of objects, `&` and `;` between pairs, the
+/// comma between two members of an object, and values that are, or were, hits.
+fn is_border(text: &Text<'_>, at: usize) -> bool {
+    match text.at(at) {
+        b'\n' | b'\r' | b'{' | b'}' | b'&' | b';' | b'@' | b']' | b'*' | 0 => true,
+        b',' => {
+            let before = text.before(at, 1);
+            let behind = text.at(at + 1);
+            before == b'"' || before == b'\'' || behind == b'"' || behind == b'\''
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(input: &str, expected: bool) {
+        let text = Text::new(input.as_bytes(), true);
+        let at = input.find('#').expect("the value is marked");
+        assert_eq!(has_word_before(&text, at, &["phone", "call"]), expected, "in `{input}`");
+    }
+
+    #[test]
+    fn words_stand_within_the_window_and_the_member() {
+        check("phone #", true);
+        check("Phone: #", true);
+        check("\"phoneNumber\":\"#", true);
+        check("home_phone=#", true);
+        check("please call me at #", true);
+        check("headphones #", false);
+        check("phone x\n#", false);
+        check("phone:\n#", true);
+        check("phone:\r\n  #", true);
+        check("{\"phone\":null,\"order\":\"#", false);
+        check("phone=&order=#", false);
+        check("phone and many other words before the value #", false);
+        check("phone 34567890 or #", false);
+        check("phone 2: #", true);
+        check("phone jane@example.com #", false);
+        check("phone [email] #", false);
+        check("[phone] #", false);
+        check("phone:9f86d081884c7d65 #", false);
+        check("#", false);
+    }
+
+    #[test]
+    fn labels_behind() {
+        let text = Text::new(b"781 1704 office", true);
+        assert!(has_label_behind(&text, 8, &["office"]));
+        let text = Text::new(b"781 1704office", true);
+        assert!(!has_label_behind(&text, 8, &["office"]));
+    }
+}
