@@ -5,44 +5,22 @@
 //! write JSON do it. Records below the level of events are kept for a while, per source, and go
 //! along with the next event of the same request or worker.
 
+mod event;
+
 use std::collections::VecDeque;
 
-use tamis_sdk::errors::{Breadcrumb, Exception};
-use tamis_sdk::{Attribute, ErrorEvent, Record, Severity, Timestamp, Value};
+use tamis_sdk::errors::Breadcrumb;
+use tamis_sdk::{ErrorEvent, Record, Severity, Timestamp};
+
+pub(crate) use event::title;
 
 use crate::settings::Settings;
-use crate::trace::{self, Trace};
+use event::{event, find_trace, logger, worker};
 
 /// Sources that are told apart.
 const MOST_SOURCES: usize = 64;
-/// Longest text that is looked through for a trace, in bytes.
-const LONGEST_TEXT: usize = 256 << 10;
-/// Longest message of an event and of what came before it.
-const LONGEST_MESSAGE: usize = 8 << 10;
+/// Longest text of what came before an event, in bytes.
 const LONGEST_CRUMB: usize = 1 << 10;
-/// Attributes of a record that go along, and their longest text.
-const MOST_ATTRIBUTES: usize = 40;
-const LONGEST_ATTRIBUTE: usize = 2 << 10;
-
-/// Attributes that hold a trace as text, or as a table.
-const TRACES: [&str; 12] = [
-    "exception.stacktrace",
-    "exc_info",
-    "exception",
-    "exc_text",
-    "stack_trace",
-    "error.stack_trace",
-    "stacktrace",
-    "error.stack",
-    "stack",
-    "traceback",
-    "error",
-    "err",
-];
-
-/// Attributes that name the logger.
-const LOGGERS: [&str; 7] =
-    ["log.logger", "logger.name", "logger", "logger_name", "name", "channel", "otel.scope.name"];
 
 /// What is remembered of the records of late.
 #[derive(Debug, Default)]
@@ -139,168 +117,11 @@ impl Records {
     }
 }
 
-/// A trace, and where it was found.
-struct Found {
-    trace: Trace,
-    /// The text of the record without it; `None` when it stood in an attribute.
-    rest: Option<String>,
-}
-
-fn find_trace(record: &Record) -> Option<Found> {
-    for name in TRACES {
-        let trace = match record.attribute(name) {
-            Some(Value::Text(text)) => read(text),
-            Some(Value::Json(json)) => trace::structured(json).or_else(|| read_within(json)),
-            _ => None,
-        };
-        if let Some(trace) = trace {
-            return Some(Found { trace, rest: None });
-        }
-    }
-    if !trace::is_likely(&record.message) {
-        return None;
-    }
-    let text = trace::without_colours(cut(&record.message, LONGEST_TEXT));
-    let trace = trace::find(&text)?;
-    let rest = text[..trace.start].trim_end_matches([' ', '\n', '\r', ':']).to_owned();
-    Some(Found { trace, rest: Some(rest) })
-}
-
-fn read(text: &str) -> Option<Trace> {
-    if !trace::is_likely(text) {
-        return None;
-    }
-    trace::find(&trace::without_colours(cut(text, LONGEST_TEXT)))
-}
-
-/// A trace in a table such as `{"type": …, "message": …, "stack": "Traceback …"}`.
-fn read_within(json: &str) -> Option<Trace> {
-    if !trace::is_likely(json) {
-        return None;
-    }
-    let serde_json::Value::Object(table) = serde_json::from_str(json).ok()? else { return None };
-    ["stacktrace", "stack_trace", "stack", "traceback"]
-        .iter()
-        .find_map(|key| read(table.get(*key)?.as_str()?))
-}
-
-fn event(record: Record, found: Option<Found>) -> ErrorEvent {
-    let severity = record.severity;
-    let kind = if found.is_some() { "log.exception" } else { "log.message" };
-    let mut event = ErrorEvent::new(kind, "");
-    if record.time() > Timestamp::default() {
-        event.set_time(record.time());
-    }
-    event.severity = severity.unwrap_or(Severity::Error);
-    event.request_id = record.request_id;
-    event.trace = record.trace;
-    let mut attributes = record.attributes;
-    if let Some(logger) = logger(&attributes) {
-        attributes.retain(|attribute| {
-            !LOGGERS.contains(&&*attribute.0) || attribute.1.as_text() != Some(&*logger)
-        });
-        attributes.insert(0, ("log.logger".to_owned(), logger.into()));
-    }
-    let mut message = record.message;
-    match found {
-        Some(Found { mut trace, rest }) => {
-            if let Some(rest) = rest {
-                message = rest;
-            }
-            if severity.is_none() {
-                // Nobody wrote a line about it: it ended a process or a thread.
-                for exception in &mut trace.exceptions {
-                    exception.handled = Some(false);
-                }
-            }
-            attributes.push(("tamis.platform".to_owned(), trace.platform.into()));
-            event.exceptions = trace.exceptions;
-        }
-        None => event.exceptions = stated(&attributes).into_iter().collect(),
-    }
-    if message.is_empty()
-        && let Some(raised) = event.exceptions.last()
-    {
-        message = title(raised);
-    }
-    message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
-    event.message = message;
-    attributes.retain(|attribute| !TRACES.contains(&&*attribute.0));
-    attributes.truncate(MOST_ATTRIBUTES);
-    for (_, value) in &mut attributes {
-        if let Value::Text(text) | Value::Json(text) = value {
-            text.truncate(text.floor_char_boundary(LONGEST_ATTRIBUTE));
-        }
-    }
-    event.attributes = attributes;
-    event
-}
-
-/// An exception that the record names without saying where.
-fn stated(attributes: &[Attribute]) -> Option<Exception> {
-    let text = |name: &str| {
-        let found = attributes.iter().find(|attribute| attribute.0 == name);
-        found.and_then(|attribute| attribute.1.as_text())
-    };
-    let name = text("exception.type").or_else(|| text("error.type"))?;
-    let (module, name) = match name.rsplit_once('.') {
-        Some((module, name)) => (Some(module.to_owned()), name),
-        None => (None, name),
-    };
-    if name.is_empty() {
-        return None;
-    }
-    let message = text("exception.message").or_else(|| text("error.message")).unwrap_or_default();
-    Some(Exception {
-        name: name.to_owned(),
-        module,
-        message: message.to_owned(),
-        mechanism: "log".to_owned(),
-        ..Exception::default()
-    })
-}
-
-/// `Type: message`, on one line.
-pub(crate) fn title(exception: &Exception) -> String {
-    let line = exception.message.lines().next().unwrap_or_default();
-    if line.is_empty() { exception.name.clone() } else { format!("{}: {line}", exception.name) }
-}
-
-fn logger(attributes: &[Attribute]) -> Option<String> {
-    LOGGERS.iter().find_map(|name| {
-        let found = attributes.iter().find(|attribute| attribute.0 == *name)?;
-        found.1.as_text().filter(|text| is_logger_name(text)).map(str::to_owned)
-    })
-}
-
-/// A dotted or slashed name; others use the same attributes for names of people.
-fn is_logger_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 128
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-' | '/' | '$'))
-}
-
-/// Process and thread, as far as the record states them.
-fn worker(attributes: &[Attribute]) -> Option<String> {
-    let mut worker = String::new();
-    for name in ["process.pid", "thread.id", "thread.name"] {
-        if let Some((_, value)) = attributes.iter().find(|attribute| attribute.0 == name) {
-            worker.push_str(&value.to_string());
-            worker.push('/');
-        }
-    }
-    (!worker.is_empty()).then_some(worker)
-}
-
-fn cut(text: &str, most: usize) -> &str {
-    trace::cut(text, most)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::event::{LOGGERS, LONGEST_ATTRIBUTE, LONGEST_MESSAGE, TRACES};
     use super::*;
+    use tamis_sdk::Value;
     use tamis_sdk::testing::Host;
 
     const TRACE: &str = "Traceback (most recent call last):\n  File \"/srv/shop/a.py\", line 3, in f\n    g()\nValueError: bad";
@@ -326,7 +147,7 @@ mod tests {
         // severity, message, attributes · kind, message, exceptions
         type Case<'a> =
             (Option<Severity>, &'a str, &'a [(&'a str, Value)], Option<(&'a str, &'a str, usize)>);
-        let cases: [Case<'_>; 13] = [
+        let cases: [Case<'_>; 14] = [
             (error, &behind, &[], Some(("log.exception", "charge failed", 1))),
             (None, TRACE, &[], Some(("log.exception", "ValueError: bad", 1))),
             (info, &behind, &[], None),
@@ -338,6 +159,12 @@ mod tests {
                 error,
                 "charge failed",
                 &[("exc_info", text(TRACE))],
+                Some(("log.exception", "charge failed", 1)),
+            ),
+            (
+                error,
+                &behind,
+                &[("exception.stacktrace", text(TRACE))],
                 Some(("log.exception", "charge failed", 1)),
             ),
             (
