@@ -36,7 +36,7 @@ fn main() -> std::io::Result<()> {
     for (name, kind, text) in &texts {
         let rounds = if hostile { 3 } else { ROUNDS };
         let (blocks, hits) = best(rounds, text, |text, scratch| {
-            let whole = std::iter::once(&text[..]).filter(|_| hostile);
+            let whole = std::iter::once(text).filter(|_| hostile);
             for block in whole.chain(blocks(text).filter(|_| !hostile)) {
                 engine.scan(*kind, block, scratch);
                 black_box(scratch.edits().count());
