@@ -20,7 +20,7 @@ import threading
 import time
 import urllib.parse
 
-from harness import ports, web
+from harness import ports
 from harness.servers import Bugsink, Postgres, Prometheus, Redis, validate_event
 from harness.tamis import Tamis
 from harness.upstreams import Upstream
