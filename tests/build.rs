@@ -113,8 +113,9 @@ fn ensure(target: &str) -> Result<(), String> {
     if sysroot.join("lib/rustlib").join(target).join("lib").exists() {
         return Ok(());
     }
-    let remedy =
-        format!("the Rust target `{target}` is missing; install it with `rustup target add {target}`");
+    let remedy = format!(
+        "the Rust target `{target}` is missing; install it with `rustup target add {target}`"
+    );
     let installed = Command::new("rustup")
         .args(["target", "add", target])
         .env_remove("RUSTC")

@@ -302,7 +302,11 @@ async fn while_it_is_made_or_describes_itself_the_plugin_is_not_taken() {
             Raw { start: "(loop (br 0))", ..Raw::default() },
             "still running",
         ),
-        ("a start function that traps", Raw { start: "unreachable", ..Raw::default() }, "unreachable"),
+        (
+            "a start function that traps",
+            Raw { start: "unreachable", ..Raw::default() },
+            "unreachable",
+        ),
         (
             "a start function that takes all memory",
             Raw {
@@ -316,8 +320,16 @@ async fn while_it_is_made_or_describes_itself_the_plugin_is_not_taken() {
             Raw { start: "call $now drop", ..Raw::default() },
             "while describing itself",
         ),
-        ("a description that does not end", Raw { describe: ENDLESS, ..Raw::default() }, "still running"),
-        ("a description that traps", Raw { describe: "unreachable", ..Raw::default() }, "unreachable"),
+        (
+            "a description that does not end",
+            Raw { describe: ENDLESS, ..Raw::default() },
+            "still running",
+        ),
+        (
+            "a description that traps",
+            Raw { describe: "unreachable", ..Raw::default() },
+            "unreachable",
+        ),
         (
             "a description that calls the host",
             Raw { describe: "call $now drop i32.const 0", ..Raw::default() },
@@ -328,7 +340,11 @@ async fn while_it_is_made_or_describes_itself_the_plugin_is_not_taken() {
             Raw { describe: "i32.const 0x7ffffff8", ..Raw::default() },
             "",
         ),
-        ("an allocator that does not end", Raw { realloc: ENDLESS, ..Raw::default() }, "still running"),
+        (
+            "an allocator that does not end",
+            Raw { realloc: ENDLESS, ..Raw::default() },
+            "still running",
+        ),
     ];
     let room = Room::default();
     for (what, raw, fragment) in table {
@@ -373,19 +389,35 @@ async fn whatever_a_guest_hands_back_is_a_fault_and_never_more() {
         ),
         (
             "recursion",
-            Raw { fields: "(func $deep (result i32) call $deep)", on_request: "call $deep", ..Raw::default() },
+            Raw {
+                fields: "(func $deep (result i32) call $deep)",
+                on_request: "call $deep",
+                ..Raw::default()
+            },
             &[Trap],
         ),
-        ("an address beyond memory", Raw { on_request: "i32.const 0x7ffffff8", ..Raw::default() }, &[Trap]),
+        (
+            "an address beyond memory",
+            Raw { on_request: "i32.const 0x7ffffff8", ..Raw::default() },
+            &[Trap],
+        ),
         ("an address between words", Raw { on_request: "i32.const 1", ..Raw::default() }, &[Trap]),
         (
             "neither an answer nor a fault",
-            Raw { fields: r#"(data (i32.const 512) "\07")"#, on_request: "i32.const 512", ..Raw::default() },
+            Raw {
+                fields: r#"(data (i32.const 512) "\07")"#,
+                on_request: "i32.const 512",
+                ..Raw::default()
+            },
             &[Trap],
         ),
         (
             "an answer of no kind",
-            Raw { fields: r#"(data (i32.const 516) "\07")"#, on_request: "i32.const 512", ..Raw::default() },
+            Raw {
+                fields: r#"(data (i32.const 516) "\07")"#,
+                on_request: "i32.const 512",
+                ..Raw::default()
+            },
             &[Trap],
         ),
         (

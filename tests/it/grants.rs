@@ -60,8 +60,10 @@ async fn a_grant_lets_in_what_it_names_and_nothing_else() {
         room.plugin(guests::HOSTILE).grants(Grants { allow, ..Grants::default() })
     };
     for missing in [Capability::Metrics, Capability::Errors] {
-        let rest: Vec<_> =
-            [Capability::Metrics, Capability::Errors].into_iter().filter(|one| *one != missing).collect();
+        let rest: Vec<_> = [Capability::Metrics, Capability::Errors]
+            .into_iter()
+            .filter(|one| *one != missing)
+            .collect();
         let Err(LoadError::Imports(refused)) = make(&rest).load().await else {
             panic!("{missing:?} was not granted");
         };
@@ -223,7 +225,10 @@ async fn what_it_asks_for_must_fit_what_it_is() {
             (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) i32.const 64)
         (func (export "tamis:plugin/lifecycle@0.1.0#shutdown") (param i64)))"#;
     let error = refused(&room, &misfits::of_core(LIFECYCLE, "", module), all_grants()).await;
-    assert!(error.to_string().contains("`request.fields` without exporting `http-request`"), "{error}");
+    assert!(
+        error.to_string().contains("`request.fields` without exporting `http-request`"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

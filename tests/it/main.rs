@@ -1,9 +1,6 @@
 //! What tamis promises, one file per promise.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests start tasks of their own and end with them"
-)]
+#![expect(clippy::disallowed_methods, reason = "tests start tasks of their own and end with them")]
 
 mod budgets;
 mod faults;

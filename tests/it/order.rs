@@ -8,10 +8,12 @@ use tamis_tests::room::{Journey, Room, Stop, chain};
 #[tokio::test]
 async fn later_plugins_see_and_replace_what_earlier_ones_set() {
     let room = Room::default();
-    let first = room.plugin(guests::TAG).named("first").config(r#"{ "header": "x-a" }"#).serve().await;
+    let first =
+        room.plugin(guests::TAG).named("first").config(r#"{ "header": "x-a" }"#).serve().await;
     let skipped = room.plugin(guests::TAG).named("second").config(r#"{ "header": "x-skip" }"#);
     let skipped = skipped.serve().await;
-    let last = room.plugin(guests::TAG).named("last").config(r#"{ "header": "x-z" }"#).serve().await;
+    let last =
+        room.plugin(guests::TAG).named("last").config(r#"{ "header": "x-z" }"#).serve().await;
 
     let mut journey = Journey::new(&chain(&[&first, &skipped, &last]), "/");
     journey.on_request().await.unwrap();
@@ -37,8 +39,12 @@ async fn a_plugin_that_answers_spares_those_behind_it() {
     let RequestWalk::Answered { response, below } = walk else { panic!("{walk:?}") };
     assert_eq!((response.status.as_u16(), &*response.body, below), (200, &b"answer"[..], 1));
     assert!(!journey.request.headers.contains_key("x-tamis"), "who is behind was not asked");
-    journey.response =
-        ResponseHead { status: response.status, headers: response.headers, ends: false, local: true };
+    journey.response = ResponseHead {
+        status: response.status,
+        headers: response.headers,
+        ends: false,
+        local: true,
+    };
     chain.on_response(&journey.exchange, &mut journey.response, below).await.unwrap();
     assert_eq!(journey.response.headers["x-hostile"], "on-response", "who is before it was");
     journey.on_done().await;
@@ -49,7 +55,8 @@ async fn a_plugin_that_answers_spares_those_behind_it() {
 async fn a_fault_in_the_middle_ends_the_walk_there() {
     let room = Room::default();
     let config = r#"{ "hook": "on-request", "do": "fault", "how": "unprocessable" }"#;
-    let before = room.plugin(guests::TAG).named("before").config(r#"{ "header": "x-a" }"#).serve().await;
+    let before =
+        room.plugin(guests::TAG).named("before").config(r#"{ "header": "x-a" }"#).serve().await;
     let fails = room.plugin(guests::HOSTILE).named("fails").config(config).serve().await;
     let behind = room.plugin(guests::TAG).named("behind").serve().await;
     let mut journey = Journey::new(&chain(&[&before, &fails, &behind]), "/bad");
@@ -64,9 +71,8 @@ async fn bodies_pass_the_plugins_in_the_order_of_their_direction() {
     for (hook, first) in [("on-request-body", 0), ("on-response-body", 1)] {
         for cutter_at in [0, 1] {
             let room = Room::default();
-            let config = |how: &str| {
-                format!(r#"{{ "hook": "{hook}", "do": "bad-edits", "how": "{how}" }}"#)
-            };
+            let config =
+                |how: &str| format!(r#"{{ "hook": "{hook}", "do": "bad-edits", "how": "{how}" }}"#);
             let make = |name, how: &str| {
                 room.plugin(guests::HOSTILE).named(name).config(&config(how)).serve()
             };

@@ -117,7 +117,9 @@ async fn a_client_cannot_have_a_plugin_put_aside() {
 #[tokio::test]
 async fn answers_against_the_contract_are_strikes_too() {
     let room = Room::default();
-    for (hook, how) in [("on-request", "crlf"), ("on-request", "set-status"), ("on-response-body", "beyond")] {
+    for (hook, how) in
+        [("on-request", "crlf"), ("on-request", "set-status"), ("on-response-body", "beyond")]
+    {
         let config = format!(r#"{{ "hook": "{hook}", "do": "bad-edits", "how": "{how}" }}"#);
         let plugin = room.plugin(guests::HOSTILE).config(&config).serve().await;
         strike(&chain_of(&plugin, OnFault::Closed), STRIKES).await;

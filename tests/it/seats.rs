@@ -48,8 +48,9 @@ async fn all_phases_of_an_exchange_meet_the_same_instance() {
         let plugin = if fresh { make.fresh() } else { make }.serve().await;
         let chain = chain_of(&plugin, OnFault::Closed);
         // Opened in one order, answered in another.
-        let mut journeys: Vec<_> =
-            ["/good/1", "/bad/2", "/good/3", "/bad/4"].map(|path| Journey::new(&chain, path)).into();
+        let mut journeys: Vec<_> = ["/good/1", "/bad/2", "/good/3", "/bad/4"]
+            .map(|path| Journey::new(&chain, path))
+            .into();
         for journey in &mut journeys {
             journey.on_request().await.unwrap();
         }
@@ -74,7 +75,8 @@ async fn who_lost_its_instance_is_never_served_by_another() {
         let config = r#"{ "hook": "on-request", "do": "trap", "how": "unreachable" }"#;
         let plugin = room.plugin(guests::HOSTILE).config(config).serve().await;
         let chain = chain_of(&plugin, on_fault);
-        let (mut early, mut midway) = (Journey::new(&chain, "/good"), Journey::new(&chain, "/good"));
+        let (mut early, mut midway) =
+            (Journey::new(&chain, "/good"), Journey::new(&chain, "/good"));
         early.on_request().await.unwrap();
         midway.on_request().await.unwrap();
         let mut body = midway.request_body().unwrap();
@@ -195,7 +197,10 @@ async fn nothing_is_left_of_exchanges_that_ended_badly() {
             }
             let free = tokio::time::timeout(Duration::from_secs(60), async {
                 while chain_of(&plugin, OnFault::Closed)
-                    .on_request(&Journey::new(&chain, "/good").exchange, &mut Journey::new(&chain, "/good").request)
+                    .on_request(
+                        &Journey::new(&chain, "/good").exchange,
+                        &mut Journey::new(&chain, "/good").request,
+                    )
                     .await
                     .is_err()
                 {

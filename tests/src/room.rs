@@ -100,10 +100,7 @@ impl Room {
             compiled,
             name: "plugin".into(),
             config: "{}".into(),
-            grants: Grants {
-                allow: Capability::ALL.into_iter().collect(),
-                ..Grants::default()
-            },
+            grants: Grants { allow: Capability::ALL.into_iter().collect(), ..Grants::default() },
             budget: Budget {
                 // Waiting counts in the background, and the machine may be busy.
                 background: Duration::from_millis(500),
@@ -120,7 +117,8 @@ impl Room {
         let dialer = Arc::new(Dialer::new(Dialing::default()).expect("it needs nothing"));
         let client = Arc::new(Client::new(Arc::clone(&dialer), client::Settings::default()));
         let state = State::in_memory(state::Limits::default());
-        let (settings, wall) = (delivery::Settings::default(), Arc::new(std::time::SystemTime::now));
+        let (settings, wall) =
+            (delivery::Settings::default(), Arc::new(std::time::SystemTime::now));
         PluginReach {
             dialer,
             client,
@@ -224,7 +222,9 @@ impl Make<'_> {
         let paths = Vec::new();
         let order = Order { name, grants, budget, services, config, paths, testing: false };
         let loaded = load::load(&room.engine, &compiled, order).await?;
-        Ok(Plugin::serve(loaded, &compiled, isolation, 1, &room.metrics).await)
+        let plugin = Plugin::serve(loaded, &compiled, isolation, 1, &room.metrics).await;
+        plugin.publish_metrics();
+        Ok(plugin)
     }
 
     /// As [`Make::load`], for one that is known to be good.
