@@ -11,8 +11,8 @@
 //! plain `wit-bindgen` and nothing of the standard library's input and output, thirteen
 //! interfaces of `wasi:io` and `wasi:cli`, since the runtime names them all; with `println!`,
 //! `HashMap`, `SystemTime` and `Instant`, also the clocks and `insecure-seed`. `wasi:filesystem`
-//! comes in with the first use of `std::fs` and not before, `wasi:sockets` with `std::net`. So
-//! who reaches for files is refused at load, and who does not never notices that there are none.
+//! comes in with the first use of `std::fs` and not before. So who reaches for files is refused
+//! at load, and who does not never notices that there are none.
 //! QuickJS by `jco` brings `wasi:filesystem` in whatever the script does, unless it is told to
 //! stub WASI.
 //!
