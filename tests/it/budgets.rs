@@ -142,7 +142,7 @@ async fn series_of_a_metric_are_bounded() {
     Journey::new(&chain, "/bad").all().await.expect("it is no fault");
     let text = room.exposed();
     let series = text.lines().filter(|line| line.starts_with("hostile_total{")).count();
-    assert!((2..=201).contains(&series), "{series} series");
+    assert!((2..=201).contains(&series), "{series} series in\n{text}");
     let overflow = text.lines().find(|line| line.contains("otel_metric_overflow"));
     assert!(overflow.is_some_and(|line| line.contains("hostile_total")), "{overflow:?}");
 }

@@ -429,7 +429,7 @@ fn head_size(headers: &HeaderMap) -> usize {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use std::sync::Mutex;
 
     use async_trait::async_trait;
@@ -544,7 +544,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::filter) fn exchange(plugins: usize) -> Arc<Exchange> {
+    pub(crate) fn exchange(plugins: usize) -> Arc<Exchange> {
         Arc::new(Exchange::open(Opening {
             worker: 0,
             request_id: "0198c2f4-1111".into(),

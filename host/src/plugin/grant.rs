@@ -87,7 +87,11 @@ impl Grants {
         }
         let foreign = |why: &str| Verdict::Foreign { why: why.to_owned() };
         if import.starts_with("wasi:filesystem") {
-            return foreign("plugins have no files; keep state through `state`");
+            return foreign(
+                "plugins have no files; keep state through `state`, and if it is the toolchain \
+                 that brings it in, build with `--backend-qjs-stub-wasi` (jco) or `--stub-wasi` \
+                 (componentize-py)",
+            );
         }
         if import.starts_with("wasi:sockets") {
             return foreign("plugins have no sockets; send through `outbound-http`");

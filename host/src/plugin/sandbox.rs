@@ -428,4 +428,18 @@ mod tests {
         assert!(limits.memory_growing(100, 150, None).unwrap());
         assert_eq!(limits.memory, 200);
     }
+
+    #[test]
+    fn ids_of_exchanges_are_small_and_used_again() {
+        let exchange = crate::filter::chain::tests::exchange(0);
+        let mut exchanges = Exchanges::default();
+        assert_eq!([exchanges.enter(&exchange), exchanges.enter(&exchange)], [0, 1]);
+        exchanges.leave(0);
+        exchanges.leave(0);
+        assert!(exchanges.get(0).is_none() && exchanges.get(1).is_some());
+        assert_eq!(exchanges.len(), 1, "who leaves twice has left once");
+        assert_eq!([exchanges.enter(&exchange), exchanges.enter(&exchange)], [0, 2]);
+        exchanges.leave(7);
+        assert_eq!(exchanges.len(), 3);
+    }
 }

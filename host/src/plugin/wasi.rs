@@ -7,6 +7,15 @@
 //! who wants to wait traps. Files, sockets and HTTP are not here; [`is_inert`] is asked by
 //! `grant`, which refuses them by name.
 //!
+//! What a plugin in Rust for `wasm32-wasip2` imports, found by building it (Rust 1.95): with
+//! plain `wit-bindgen` and nothing of the standard library's input and output, thirteen
+//! interfaces of `wasi:io` and `wasi:cli`, since the runtime names them all; with `println!`,
+//! `HashMap`, `SystemTime` and `Instant`, also the clocks and `insecure-seed`. `wasi:filesystem`
+//! comes in with the first use of `std::fs` and not before. So who reaches for files is refused
+//! at load, and who does not never notices that there are none.
+//! QuickJS by `jco` brings `wasi:filesystem` in whatever the script does, unless it is told to
+//! stub WASI.
+//!
 //! Any version 0.2.x is linked under the very name that the component imports. Unlike the
 //! imports of the contract these can be called while the plugin describes itself: a runtime
 //! that seeds its hash tables is no impurity. What it prints then is dropped.

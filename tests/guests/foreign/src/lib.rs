@@ -88,7 +88,8 @@ impl http_request::Guest for Foreign {
 impl http_response::Guest for Foreign {
     fn on_response(id: u32, _: ResponseHead) -> Result<HeadAction, Fault> {
         let begun = OPEN.with_borrow_mut(|open| open.remove(&id));
-        let took = begun.map_or_else(|| "unknown".into(), |begun| begun.elapsed().as_millis().to_string());
+        let took =
+            begun.map_or_else(|| "unknown".into(), |begun| begun.elapsed().as_millis().to_string());
         Ok(HeadAction::Proceed(vec![Edit::SetHeader(("x-foreign-took".into(), took))]))
     }
 }

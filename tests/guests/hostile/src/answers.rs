@@ -16,7 +16,8 @@ fn many(number: u64) -> Vec<(String, String)> {
 /// A wrong answer of a head hook; the first edit is right, so that it shows when it is
 /// applied although the others are not.
 pub fn head(config: &Config) -> HeadAction {
-    let answer = |status, headers, body| HeadAction::Respond(LocalResponse { status, headers, body });
+    let answer =
+        |status, headers, body| HeadAction::Respond(LocalResponse { status, headers, body });
     let field = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     let mut edits = vec![set("x-half", "applied")];
     match config.how.as_str() {

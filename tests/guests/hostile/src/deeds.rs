@@ -10,7 +10,8 @@ use crate::tamis::plugin::{clock, errors, exchange, log, random};
 
 /// Registers the one metric; its id is always the first.
 pub fn register() {
-    let _ = metrics::register("hostile_total", "What nobody needs", &Kind::Counter, &["value".into()]);
+    let _ =
+        metrics::register("hostile_total", "What nobody needs", &Kind::Counter, &["value".into()]);
 }
 
 pub fn commit(config: &Config) -> Result<(), Fault> {

@@ -86,7 +86,11 @@ impl lifecycle::Guest for Hostile {
         STATE.with_borrow_mut(|state| state.config = config);
         deeds::register();
         if let Err(fault) = act("init", provoked) {
-            return Err(vec![ConfigError { path: "/do".into(), message: fault.message, hint: None }]);
+            return Err(vec![ConfigError {
+                path: "/do".into(),
+                message: fault.message,
+                hint: None,
+            }]);
         }
         let mut wants = config::subscription(&self::config());
         if self::config().deed == "differ" && role.ends_with("background") {
@@ -105,7 +109,11 @@ impl http_request::Guest for Hostile {
         let bad = head.target.contains("bad");
         let mut seen = Vec::new();
         STATE.with_borrow_mut(|state| {
-            if bad { state.bad.insert(id) } else { state.bad.remove(&id) };
+            if bad {
+                state.bad.insert(id)
+            } else {
+                state.bad.remove(&id)
+            };
             seen = state.seen.clone();
             if state.config.deed == "sticky" {
                 state.seen.push(head.target.clone());
