@@ -79,7 +79,7 @@ impl Plugin for Measured {
     fn on_response_body(&mut self, chunk: Chunk) -> ChunkAction {
         match self.splices {
             0 => ChunkAction::Pass,
-            many => ChunkAction::Splice(splices(many, chunk.data.len())),
+            many => ChunkAction::Splice(splices(many, &chunk.data)),
         }
     }
 
@@ -90,7 +90,7 @@ impl Plugin for Measured {
         let mut edits = Edits::new();
         if self.splices > 0 {
             for (index, record) in batch.records.iter().enumerate() {
-                edits.splice(index, splices(self.splices, record.message.len()));
+                edits.splice(index, splices(self.splices, record.message.as_bytes()));
             }
         }
         edits
@@ -103,11 +103,18 @@ impl Measured {
     }
 }
 
-/// So many replacements of four bytes, evenly spread.
-fn splices(many: usize, length: usize) -> Vec<Splice> {
-    let step = length / many.max(1);
-    if step < 4 {
+/// So many replacements of four bytes by four others, evenly spread and none of them across the
+/// end of a line, so that what comes out has the shape of what went in.
+fn splices(many: usize, text: &[u8]) -> Vec<Splice> {
+    let step = text.len() / many.max(1);
+    if step < 16 {
         return Vec::new();
     }
-    (0..many).map(|number| Splice::new(number * step..number * step + 4, "[x]")).collect()
+    let splice = |number: usize| {
+        let at = number * step;
+        let crossed = text[at..at + 4].iter().position(|&byte| byte == b'\n');
+        let at = at + crossed.map_or(0, |end| end + 1);
+        Splice::new(at..at + 4, "[xx]")
+    };
+    (0..many).map(splice).collect()
 }
