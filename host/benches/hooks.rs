@@ -12,9 +12,12 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use tamis_host::filter::{Chain, Record, Source};
 use tamis_host::plugin::embedded;
 
+#[path = "support/measured.rs"]
+mod measured;
 #[path = "support/room.rs"]
 mod room;
 
+use measured::measured;
 use room::{FIELDS, Room, exchange, request, response, summary};
 
 /// The names of the first so many fields, as a setting.
@@ -26,7 +29,7 @@ fn names(many: usize) -> String {
 fn heads(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("head");
     let mut on_request = |id: BenchmarkId, settings: &str| {
-        let room = Room::of_measured(settings, "worker");
+        let room = measured(settings, "worker");
         let chain = room.chain();
         let open = exchange(chain.len());
         let mut head = request(FIELDS.len());
@@ -46,7 +49,7 @@ fn heads(criterion: &mut Criterion) {
         let id = BenchmarkId::new("request, fields set", set);
         on_request(id, &format!("request = [], set = {set}"));
     }
-    let room = Room::of_measured("request = [], response = [\"content-type\"]", "worker");
+    let room = measured("request = [], response = [\"content-type\"]", "worker");
     let chain = room.chain();
     let open = exchange(chain.len());
     room.once(chain.on_request(&open, &mut request(0))).expect("the plugin is well");
@@ -66,7 +69,7 @@ fn bodies(criterion: &mut Criterion) {
     for (what, splices) in [("pass", 0), ("splice, one per KiB", 1)] {
         for kib in [0, 1, 16, 64] {
             let settings = format!("response = [], body = true, splices = {}", splices * kib);
-            let room = Room::of_measured(&settings, "worker");
+            let room = measured(&settings, "worker");
             let chain = room.chain();
             let open = exchange(chain.len());
             room.once(chain.on_request(&open, &mut request(0))).expect("the plugin is well");
@@ -110,17 +113,16 @@ fn exchanges(criterion: &mut Criterion) {
         let chain = room.chain();
         room.once(whole(&chain, FIELDS.len()));
         group.bench_function(what, |bencher| {
-            bencher.iter_custom(|times| {
-                room.time(times, async || whole(&chain, FIELDS.len()).await)
-            });
+            bencher
+                .iter_custom(|times| room.time(times, async || whole(&chain, FIELDS.len()).await));
         });
     };
     let two = "request = [\"accept\", \"user-agent\"], response = [\"content-type\"], done = true";
-    bench("no hook wanted", Room::of_measured("", "worker"));
-    bench("done", Room::of_measured("done = true", "worker"));
-    bench("request, response, done", Room::of_measured(two, "worker"));
-    bench("fresh: done", Room::of_measured("done = true", "exchange"));
-    bench("fresh: request, response, done", Room::of_measured(two, "exchange"));
+    bench("no hook wanted", measured("", "worker"));
+    bench("done", measured("done = true", "worker"));
+    bench("request, response, done", measured(two, "worker"));
+    bench("fresh: done", measured("done = true", "exchange"));
+    bench("fresh: request, response, done", measured(two, "exchange"));
     for name in standard() {
         bench(name, Room::of_standard(&[name], "worker", ""));
         bench(&format!("fresh: {name}"), Room::of_standard(&[name], "exchange", ""));
@@ -148,7 +150,7 @@ fn logs(criterion: &mut Criterion) {
                 orders/detail.html from the cache in 12 ms for order 40017 (attempt 1 of 3)";
     let source: Source = "child".into();
     for (form, splices) in [("raw", 0), ("raw", 1), ("block", 0), ("block", 16), ("parsed", 0)] {
-        let room = Room::of_measured(&format!("logs = \"{form}\", splices = {splices}"), "worker");
+        let room = measured(&format!("logs = \"{form}\", splices = {splices}"), "worker");
         let chain = room.logs();
         let mut batch: Vec<_> = (0..LINES)
             .map(|_| match form {

@@ -4,9 +4,8 @@
 //! Nothing here is measured by itself; what is, is compared with [`Room::time`] around the
 //! smallest piece of code that does it.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
@@ -20,12 +19,11 @@ use tamis_host::filter::{
 };
 use tamis_host::metrics;
 use tamis_host::plugin::cache::Cache;
-use tamis_host::plugin::componentize::componentize;
 use tamis_host::plugin::services::Reach;
 use tamis_host::state::{Limits, State};
 
 /// The fields of a request as a browser sends them.
-pub const FIELDS: [(&str, &str); 12] = [
+pub(crate) const FIELDS: [(&str, &str); 12] = [
     ("host", "shop.example"),
     ("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
     ("accept", "application/json, text/plain, */*"),
@@ -41,7 +39,7 @@ pub const FIELDS: [(&str, &str); 12] = [
 ];
 
 /// The plugins of one configuration, in service for one worker.
-pub struct Room {
+pub(crate) struct Room {
     runtime: tokio::runtime::Runtime,
     plugins: Plugins,
     config: Config,
@@ -49,7 +47,7 @@ pub struct Room {
 
 impl Room {
     /// Of the plugins that this configuration names.
-    pub fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime starts");
         let read = Config::load(Path::new("bench.toml"), text, &|_| None);
@@ -58,18 +56,8 @@ impl Room {
         Self { runtime, plugins, config }
     }
 
-    /// With the plugin that does nothing but what `settings` say, in the syntax of TOML.
-    pub fn of_measured(settings: &str, isolation: &str) -> Self {
-        Self::of(&format!(
-            "[[routes]]\nupstream = \"http://127.0.0.1:9\"\nplugins = [\"measured\"]\n\n[logs]\n\
-             plugins = [\"measured\"]\n\n[plugins.measured]\ncomponent = \"{}\"\nisolation = \
-             \"{isolation}\"\nconfig = {{ {settings} }}\n",
-            guest().display()
-        ))
-    }
-
     /// With standard plugins, in this order.
-    pub fn of_standard(names: &[&str], isolation: &str, settings: &str) -> Self {
+    pub(crate) fn of_standard(names: &[&str], isolation: &str, settings: &str) -> Self {
         let quoted: Vec<_> = names.iter().map(|name| format!("\"{name}\"")).collect();
         let quoted = quoted.join(", ");
         let logs: Vec<_> =
@@ -100,18 +88,18 @@ impl Room {
     }
 
     /// The chain of the first route.
-    pub fn chain(&self) -> Arc<Chain> {
+    pub(crate) fn chain(&self) -> Arc<Chain> {
         let route = self.config.routes.first().expect("the configuration has a route");
         self.plugins.chain(&route.plugins)
     }
 
     /// The chain of the log corridor.
-    pub fn logs(&self) -> Arc<LogChain> {
+    pub(crate) fn logs(&self) -> Arc<LogChain> {
         self.plugins.log_chain(&self.config.logs.plugins)
     }
 
     /// How long it takes to do `what` so many times, one after the other.
-    pub fn time(&self, times: u64, mut what: impl AsyncFnMut()) -> Duration {
+    pub(crate) fn time(&self, times: u64, mut what: impl AsyncFnMut()) -> Duration {
         self.runtime.block_on(async {
             let start = Instant::now();
             for _ in 0..times {
@@ -122,7 +110,7 @@ impl Room {
     }
 
     /// Does it once.
-    pub fn once<T>(&self, what: impl Future<Output = T>) -> T {
+    pub(crate) fn once<T>(&self, what: impl Future<Output = T>) -> T {
         self.runtime.block_on(what)
     }
 }
@@ -152,40 +140,8 @@ async fn load(config: &Config) -> Plugins {
     })
 }
 
-/// The component of `tests/bench/guest`, built once per run as the host's build makes the
-/// standard plugins.
-fn guest() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        const TARGET: &str = "wasm32-unknown-unknown";
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/bench/guest");
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest");
-        let status = Command::new(env!("CARGO"))
-            .current_dir(&folder)
-            .args(["build", "--release", "--quiet", "--locked", "--target", TARGET])
-            .arg("--target-dir")
-            .arg(&out)
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env_remove("RUSTFLAGS")
-            .env(
-                "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS",
-                "-Ctarget-feature=+simd128 -Clink-arg=--initial-memory=1179648 \
-                 -Clink-arg=-zstack-size=65536",
-            )
-            .status()
-            .expect("cargo starts");
-        assert!(status.success(), "`{}` is built", folder.display());
-        let module = out.join(TARGET).join("release/tamis_bench_guest.wasm");
-        let module = std::fs::read(&module).expect("the module was built");
-        let component = componentize(&module).expect("the module is a plugin");
-        let path = out.join("measured.wasm");
-        std::fs::write(&path, component).expect("the folder can be written");
-        path
-    })
-}
-
 /// An exchange that was just opened.
-pub fn exchange(plugins: usize) -> Arc<Exchange> {
+pub(crate) fn exchange(plugins: usize) -> Arc<Exchange> {
     Arc::new(Exchange::open(Opening {
         worker: 0,
         request_id: "0198c2f4-8d1f-7000-8000-000000000000".into(),
@@ -207,7 +163,7 @@ pub fn exchange(plugins: usize) -> Arc<Exchange> {
 }
 
 /// A request with the first so many of [`FIELDS`].
-pub fn request(fields: usize) -> RequestHead {
+pub(crate) fn request(fields: usize) -> RequestHead {
     let mut headers = HeaderMap::with_capacity(16);
     for (name, value) in FIELDS.iter().take(fields) {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -222,7 +178,7 @@ pub fn request(fields: usize) -> RequestHead {
 }
 
 /// A response with JSON to come.
-pub fn response() -> ResponseHead {
+pub(crate) fn response() -> ResponseHead {
     let mut headers = HeaderMap::with_capacity(16);
     for (name, value) in [
         ("server", "upstream"),
@@ -236,7 +192,7 @@ pub fn response() -> ResponseHead {
 }
 
 /// What became of it.
-pub fn summary() -> Summary {
+pub(crate) fn summary() -> Summary {
     Summary {
         outcome: Outcome::Completed,
         status: Some(StatusCode::OK),
