@@ -76,7 +76,7 @@ enum Part {
 }
 
 /// One turn of one subject.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Sample {
     /// In which round.
     pub round: u16,
@@ -100,6 +100,8 @@ pub struct Sample {
     pub recorded: Option<f64>,
     /// Requests that failed.
     pub failed: u64,
+    /// What the first of them suffered from.
+    pub complaint: Option<String>,
 }
 
 /// Everything that was measured.
@@ -390,6 +392,7 @@ impl Bench {
             loaded_bytes,
             recorded,
             failed: outcome.failed,
+            complaint: outcome.complaint,
         })
     }
 

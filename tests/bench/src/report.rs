@@ -44,6 +44,11 @@ pub fn table(results: &Results, verdicts: &[Verdict]) -> String {
     }
     text.push_str(&align(&life_rows(results)));
     text.push_str(&align(&verdict_rows(verdicts)));
+    for (name, samples) in &results.samples {
+        if let Some(complaint) = samples.iter().find_map(|sample| sample.complaint.as_ref()) {
+            let _ = writeln!(text, "\n{name}: requests failed, the first because {complaint}");
+        }
+    }
     for (what, why) in &results.failures {
         let _ = writeln!(text, "\nnot measured: {what}: {why}");
     }

@@ -97,6 +97,10 @@ pub(super) fn configuration(shape: Shape, address: SocketAddr, upstream: SocketA
             "[plugins.{plugin}]\ncomponent = \"builtin:{plugin}\"\nallow = {}\n",
             grants(plugin)
         );
+        if *plugin == "errors" {
+            // It asks for somewhere to send to; nothing fails here, so nothing is sent.
+            text.push_str("allow-http = [\"http://127.0.0.1:9\"]\n");
+        }
         if fresh {
             text.push_str("isolation = \"exchange\"\n");
         }
