@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, StatusCode, request};
 
@@ -278,7 +279,13 @@ struct Answer {
     head: ResponseHead,
     body: Body,
     below: usize,
-    tunnel: Option<Box<Tunnel>>,
+    tunnel: Option<Upgraded>,
+}
+
+/// A connection that changed its protocol.
+struct Upgraded {
+    protocol: &'static str,
+    tunnel: Box<Tunnel>,
 }
 
 impl Run<'_> {
@@ -293,6 +300,9 @@ impl Run<'_> {
         self.check_length(&body)?;
         let answer = match self.route.chain.on_request(&self.exchange, &mut head).await? {
             RequestWalk::Proceed(new) => {
+                if self.route.chain.changes_responses(&self.exchange) {
+                    body::whole_answer(&mut head.headers);
+                }
                 let body = self.request_body(&mut head, body, new)?;
                 self.ask(&head, body, upgrade).await?
             }
@@ -388,7 +398,7 @@ impl Run<'_> {
                     });
                     let name = upstream.authority(index).into();
                     self.exchange.set_attribute(("upstream.name".to_owned(), name));
-                    return Ok(Answer::of_upstream(answer, self.route.chain.len(), &self.route));
+                    return Ok(Answer::of_upstream(answer, upgrade, &self.route));
                 }
                 Err(failure) => failure,
             };
@@ -418,7 +428,12 @@ impl Run<'_> {
             ResponseWalk::Aborted => return Err(Failure::Aborted),
         }
         self.ending.answered(head.status);
-        if let Some(tunnel) = tunnel.filter(|_| head.status == StatusCode::SWITCHING_PROTOCOLS) {
+        let tunnel = tunnel.filter(|_| head.status == StatusCode::SWITCHING_PROTOCOLS);
+        if let Some(Upgraded { protocol, tunnel }) = tunnel {
+            // What upstream and proxy agreed on ends at the proxy; this is its own word (RFC 9110,
+            // section 7.8).
+            head.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            head.headers.insert(UPGRADE, HeaderValue::from_static(protocol));
             return Ok(self.head_of(head, Body::Tunnel(tunnel)));
         }
         if !body::has_body(is_head, head.status) {
@@ -506,11 +521,18 @@ impl Answer {
         Self { head, body: Body::from(body), below, tunnel: None }
     }
 
-    fn of_upstream(answer: client::Answer<Body>, below: usize, route: &Route) -> Self {
+    /// Of an upstream that was asked to change to the protocol `upgrade`, if any.
+    fn of_upstream(
+        answer: client::Answer<Body>,
+        upgrade: Option<&'static str>,
+        route: &Route,
+    ) -> Self {
         let client::Answer { head, body, upgraded, .. } = answer;
         let body = Body::from(body);
-        let tunnel = upgraded.map(|(stream, early)| {
-            Box::new(Tunnel { stream, early, idle: route.body_timeout, on_end: None })
+        let tunnel = upgraded.zip(upgrade).map(|((stream, early), protocol)| {
+            let idle = route.body_timeout;
+            let tunnel = Box::new(Tunnel { stream, early, idle, on_end: None });
+            Upgraded { protocol, tunnel }
         });
         let head = ResponseHead {
             status: head.status,
@@ -518,7 +540,7 @@ impl Answer {
             ends: body.is_empty(),
             local: false,
         };
-        Self { head, body, below, tunnel }
+        Self { head, body, below: route.chain.len(), tunnel }
     }
 }
 

@@ -97,6 +97,7 @@ websocket = true
 [[routes]]
 path = "/no-ws"
 upstream = "http://127.0.0.1:{websocket_port}"
+websocket = false
 
 [upstreams.nginx]
 servers = ["{nginx.url}"]

@@ -38,8 +38,8 @@ pub struct Route {
     /// events, long polling. Default: false.
     pub stream: bool,
     /// Whether a connection may be upgraded to a WebSocket, whose frames no plugin sees.
-    /// Default: false, because a guard would be passed by.
-    pub websocket: bool,
+    /// Default (`None`): unless a plugin of the route may change bodies, since it would be passed by.
+    pub websocket: Option<bool>,
     /// Where it is configured.
     pub origin: Origin,
 }
@@ -58,7 +58,7 @@ impl Route {
             total_timeout: Timeouts::default().total,
             body_limit: Limits::default().body,
             stream: false,
-            websocket: false,
+            websocket: None,
             origin,
         }
     }
@@ -84,7 +84,7 @@ pub(super) struct Written {
     total_timeout: Option<Option<Duration>>,
     body_limit: Option<Option<ByteSize>>,
     stream: bool,
-    websocket: bool,
+    websocket: Option<bool>,
     pub(super) origin: Origin,
 }
 
@@ -128,7 +128,7 @@ impl Written {
             body_limit: table
                 .or_above("body-limit", |v| v.size(ByteSize(0)..=Limits::LARGEST_BODY)),
             stream: table.or("stream", false, Value::flag),
-            websocket: table.or("websocket", false, Value::flag),
+            websocket: table.maybe("websocket", Value::flag),
             origin,
         };
         if written.stream && matches!(written.body_idle_timeout, Some(Some(_))) {

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::body::{BodyWalk, Direction};
 use super::{
     Edit, Exchange, Fault, FaultKind, Filter, HeadAction, Hook, LocalResponse, Name, RequestHead,
-    ResponseHead, Stance, Summary, Visit,
+    ResponseHead, Stance, Subscription, Summary, Visit,
 };
 
 /// Largest number of fields that a head may have after it was edited.
@@ -264,6 +264,24 @@ impl Chain {
         below: usize,
     ) -> Option<BodyWalk> {
         BodyWalk::start(self, exchange, Direction::Response, headers, 0..below)
+    }
+
+    /// Whether any plugin may change bodies, in either direction.
+    pub fn changes_bodies(&self) -> bool {
+        self.links.iter().any(|link| {
+            let Subscription { request, response, .. } = link.filter.wants();
+            [request, response].into_iter().flatten().any(|phase| phase.body.changes())
+        })
+    }
+
+    /// Whether any plugin that met the request may change the body of its answer.
+    pub fn changes_responses(&self, exchange: &Exchange) -> bool {
+        self.links.iter().enumerate().any(|(index, link)| {
+            let response = link.filter.wants().response.as_ref();
+            response.is_some_and(|phase| phase.body.changes())
+                && link.filter.hooks().contains(Hook::OnResponseBody)
+                && exchange.place(index).met
+        })
     }
 
     /// Tells the plugins that the exchange is over, last to first. Faults change nothing

@@ -12,7 +12,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::stream;
 use http::header::{
-    ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderName, HeaderValue,
+    ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderValue, IF_RANGE,
+    RANGE,
 };
 use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame, SizeHint};
@@ -88,8 +89,12 @@ pub fn has_body(head_request: bool, status: StatusCode) -> bool {
         && !status.is_informational()
 }
 
-/// Fields that ask for a part of an answer.
-pub const RANGES: [HeaderName; 2] = [http::header::RANGE, http::header::IF_RANGE];
+/// Takes from a request what asks for a part of an answer: a part may begin within a value that
+/// only the whole shows to be one, and its bytes are counted in a body that nobody will see.
+pub fn whole_answer(headers: &mut HeaderMap) {
+    headers.remove(RANGE);
+    headers.remove(IF_RANGE);
+}
 
 struct Recoding {
     /// Gone once the body is complete.

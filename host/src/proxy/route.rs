@@ -34,6 +34,7 @@ pub struct Route {
 impl Route {
     /// As configured, with the plugins and the upstream that its names stand for.
     pub fn new(route: &config::Route, chain: Arc<Chain>, upstream: usize) -> Self {
+        let websocket = route.websocket.unwrap_or_else(|| !chain.changes_bodies());
         Self {
             name: Arc::clone(&route.name),
             chain,
@@ -42,7 +43,7 @@ impl Route {
             body_timeout: if route.stream { None } else { route.body_idle_timeout },
             total_timeout: route.total_timeout,
             body_limit: route.body_limit.map(|limit| limit.0),
-            websocket: route.websocket,
+            websocket,
             hosts: route.hosts.clone(),
             path: route.path.clone(),
         }

@@ -72,7 +72,7 @@ impl Drain {
     /// Waits until a drain was started and everything that was under way then is finished, at
     /// the latest until `longest` after its start.
     ///
-    /// Whoever serves says that it is finished by [`Drain::done`]. Cancel safe.
+    /// Whoever serves says that it is finished by `done`. Cancel safe.
     pub async fn finished(&self, longest: Duration) {
         self.started().await;
         let mut phase = self.phase.subscribe();

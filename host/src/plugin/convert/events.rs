@@ -74,7 +74,7 @@ pub fn error_event(event: error_types::ErrorEventResult) -> ErrorEvent {
 }
 
 /// The innermost layer: the lines around each frame of one event, in the order of
-/// [`stacks`].
+/// `stacks`.
 pub struct Lines<'a>(Vec<(Vec<&'a str>, Vec<&'a str>)>);
 
 fn stacks(event: &ErrorEvent) -> impl Iterator<Item = &[Frame]> {
@@ -96,7 +96,7 @@ pub fn lines(event: &ErrorEvent) -> Lines<'_> {
     Lines(stacks(event).flatten().map(around).collect())
 }
 
-/// The second layer: the frames of each stack, in the order of [`stacks`].
+/// The second layer: the frames of each stack, in the order of `stacks`.
 pub struct Frames<'a>(Vec<Vec<error_types::FrameParam<'a>>>);
 
 /// The frames of each stack.
