@@ -46,6 +46,17 @@ struct Inner<T> {
     items: VecDeque<(usize, T)>,
     weight: usize,
     closed: bool,
+    /// What has to be inside before the taker is woken, while it waits in [`Queue::ripen`].
+    ripe: Option<Bound>,
+}
+
+impl<T> Inner<T> {
+    fn is_ripe(&self) -> bool {
+        self.closed
+            || self.ripe.is_none_or(|least| {
+                self.items.len() >= least.items || self.weight >= least.weight
+            })
+    }
 }
 
 /// Why an item was not taken. The item comes back.
@@ -60,7 +71,7 @@ pub enum Refused<T> {
 impl<T> Queue<T> {
     /// An empty queue.
     pub fn new(bound: Bound) -> Self {
-        let inner = Inner { items: VecDeque::new(), weight: 0, closed: false };
+        let inner = Inner { items: VecDeque::new(), weight: 0, closed: false, ripe: None };
         Self {
             shared: Arc::new(Shared {
                 bound,
@@ -90,8 +101,11 @@ impl<T> Queue<T> {
         }
         inner.weight += weight;
         inner.items.push_back((weight, item));
+        let ripe = inner.is_ripe();
         drop(inner);
-        self.shared.filled.notify_one();
+        if ripe {
+            self.shared.filled.notify_one();
+        }
         Ok(())
     }
 
@@ -150,6 +164,34 @@ impl<T> Queue<T> {
             }
             filled.await;
         }
+    }
+
+    /// Waits until that much is inside, or the queue is closed. Takes nothing out.
+    ///
+    /// For a taker that works in batches: waking it for each item would cost those who put
+    /// them in more than the items themselves. Cancel safe. Only for a single taker; it bounds
+    /// the wait itself.
+    pub async fn ripen(&self, least: Bound) {
+        /// Has items wake the taker again, also when the wait is cancelled.
+        struct Waiting<'a, T>(&'a Queue<T>);
+        impl<T> Drop for Waiting<'_, T> {
+            fn drop(&mut self) {
+                self.0.lock().ripe = None;
+            }
+        }
+        let waiting = Waiting(self);
+        loop {
+            let filled = self.shared.filled.notified();
+            {
+                let mut inner = self.lock();
+                inner.ripe = Some(least);
+                if inner.is_ripe() {
+                    break;
+                }
+            }
+            filled.await;
+        }
+        drop(waiting);
     }
 
     /// The oldest item, if there is one now.
@@ -254,6 +296,36 @@ mod tests {
         assert_eq!(queue.try_push(1, "b"), Err(Refused::Closed("b")));
         assert_eq!(queue.push(1, "c").await, Err("c"));
         assert_eq!((queue.pop().await, queue.pop().await), (Some("a"), None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_taker_of_batches_sleeps_until_there_is_enough() {
+        use tokio::time::timeout;
+        let moment = std::time::Duration::from_millis(1);
+        let queue = queue(10, 100);
+        let least = Bound { items: 3, weight: 50 };
+        for item in ["a", "b"] {
+            assert!(queue.push_or_drop(1, item));
+            assert!(timeout(moment, queue.ripen(least)).await.is_err(), "not yet at {item}");
+        }
+        let other = queue.clone();
+        let waiting = tokio::spawn(async move { other.ripen(least).await });
+        tokio::task::yield_now().await;
+        assert!(queue.push_or_drop(1, "c"));
+        waiting.await.unwrap();
+        // One who gave up waiting for more is woken by the next item again.
+        while queue.try_pop().is_some() {}
+        assert!(timeout(moment, queue.ripen(least)).await.is_err());
+        let other = queue.clone();
+        let waiting = tokio::spawn(async move { other.pop().await });
+        tokio::task::yield_now().await;
+        assert!(queue.push_or_drop(60, "heavy"));
+        assert_eq!(waiting.await.unwrap(), Some("heavy"));
+        let other = queue.clone();
+        let waiting = tokio::spawn(async move { other.ripen(least).await });
+        tokio::task::yield_now().await;
+        queue.close();
+        waiting.await.unwrap();
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::batch::{self, Batch, Entry, Memory, Original};
 use super::ledger::Reason;
@@ -16,6 +16,7 @@ use super::sink::outlet::Patience;
 use super::source::lines::Chunk;
 use super::source::{Inlet, Item};
 use super::{Kind, Running, Shared};
+use crate::filter::queue::Bound;
 use crate::filter::record::Record;
 
 /// The way of one source's records through the corridor.
@@ -73,8 +74,12 @@ impl Walk {
         // Timers run from now, not from when the task was made.
         self.start = Instant::now();
         loop {
+            if let (Some(since), None) = (self.since, &self.lines) {
+                self.gather(since + self.shared.settings.linger).await;
+            }
             let wake = self.wake();
             let item = tokio::select! {
+                biased;
                 item = self.inlet.queue.pop() => Some(item),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => None,
             };
@@ -88,6 +93,21 @@ impl Walk {
         }
         self.flush(true).await;
         drop(self.running);
+    }
+
+    /// Sleeps until what came of records fills the batch, or `due`, and takes it. So whoever puts
+    /// a record in does not pay for waking this task.
+    async fn gather(&mut self, due: Instant) {
+        let settings = &self.shared.settings;
+        let least = Bound {
+            items: settings.batch_records.saturating_sub(self.batch.len()).max(1),
+            weight: settings.batch_bytes.saturating_sub(self.weight).max(1),
+        };
+        let _ = timeout_at(due, self.inlet.queue.ripen(least)).await;
+        while self.since.is_some() {
+            let Some(Item::Record(record)) = self.inlet.queue.try_pop() else { break };
+            self.add(*record).await;
+        }
     }
 
     /// When there is something to do even if nothing comes.
