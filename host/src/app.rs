@@ -361,6 +361,7 @@ impl App {
             let pages = AdminPages {
                 metrics: Arc::clone(&outlets.metrics),
                 board,
+                logs: admin::LogCounts::new(corridor.clone()),
                 plugins: plugins.iter().map(Arc::clone).collect(),
                 scrubbers,
                 errors: config.admin.errors.as_ref().map(|given| given.value.to_string()),
@@ -469,7 +470,9 @@ fn application(
     let settings = child::Settings { forward: false, ..child::Settings::default() };
     let child = Child::start(program, arguments, settings)?;
     let settings = records::lines(config, LogSourceKind::App, false);
-    let (intake, task) = corridor.lines("child", settings);
+    let configured = config.logs.sources.iter().find(|source| source.kind == LogSourceKind::App);
+    let name = configured.map_or("app", |source| source.name.as_str());
+    let (intake, task) = corridor.lines(name, settings);
     logs.spawn(task);
     Ok(Some(Application { control: child.control(), child, intake }))
 }

@@ -53,9 +53,9 @@ struct Inner<T> {
 impl<T> Inner<T> {
     fn is_ripe(&self) -> bool {
         self.closed
-            || self.ripe.is_none_or(|least| {
-                self.items.len() >= least.items || self.weight >= least.weight
-            })
+            || self
+                .ripe
+                .is_none_or(|least| self.items.len() >= least.items || self.weight >= least.weight)
     }
 }
 

@@ -122,13 +122,13 @@ impl Settings {
                 wrong("name", &format!("there is a check `{}` already", check.name.0), None);
             }
             if check.interval.0 < Duration::from_secs(1) {
-                wrong("interval", "is less than a second", Some("\"1s\" or more"));
+                wrong("interval", "`interval` is less than a second", Some("\"1s\" or more"));
             }
             if check.timeout.0.is_zero() {
-                wrong("timeout", "leaves no time to answer", Some("such as \"2s\""));
+                wrong("timeout", "`timeout` leaves no time to answer", Some("such as \"2s\""));
             }
             if check.timeout.0 > check.interval.0 {
-                wrong("timeout", "is longer than `interval`", Some("a shorter one"));
+                wrong("timeout", "`timeout` is longer than `interval`", Some("a shorter one"));
             }
             let over_http =
                 check.probe.0.starts_with("http://") || check.probe.0.starts_with("https://");
