@@ -139,6 +139,25 @@ mod tests {
         assert_eq!(reason, Reason::Credentials, "a password nobody asked for: {message}");
     }
 
+    /// A client of a server that takes one. Whoever looked whether it listens may count as that
+    /// for a moment yet.
+    async fn only_client(port: u16) -> tokio::net::TcpStream {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        for _ in 0..500 {
+            let other = tokio::net::TcpStream::connect(("127.0.0.1", port)).await;
+            let mut other = other.expect("listening");
+            let mut answer = [0; 7];
+            if other.write_all(b"PING\r\n").await.is_ok()
+                && other.read_exact(&mut answer).await.is_ok()
+                && answer == *b"+PONG\r\n"
+            {
+                return other;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("it takes nobody");
+    }
+
     #[tokio::test]
     async fn a_server_that_declines_to_write_is_told_apart() {
         let full = ["--maxmemory", "100kb", "--maxmemory-policy", "noeviction"];
@@ -155,7 +174,7 @@ mod tests {
         assert_eq!((reason, message.contains("READONLY")), (Reason::Declined, true), "{message}");
 
         let Some((_server, port)) = server(&["--maxclients", "1"]).await else { return };
-        let _other = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("listening");
+        let _other = only_client(port).await;
         let (reason, message) = failure(&format!("redis://127.0.0.1:{port}")).await;
         assert_eq!(reason, Reason::Declined, "{message}");
     }
