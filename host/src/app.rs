@@ -18,6 +18,7 @@ pub mod admin;
 pub mod assemble;
 pub mod background;
 pub mod checks;
+pub mod counts;
 pub mod front;
 pub mod plugins;
 pub mod records;
@@ -361,7 +362,7 @@ impl App {
             let pages = AdminPages {
                 metrics: Arc::clone(&outlets.metrics),
                 board,
-                logs: admin::LogCounts::new(corridor.clone()),
+                logs: counts::LogCounts::new(corridor.clone()),
                 plugins: plugins.iter().map(Arc::clone).collect(),
                 scrubbers,
                 errors: config.admin.errors.as_ref().map(|given| given.value.to_string()),

@@ -3,21 +3,19 @@
 //! `/metrics`, `/plugins`, `/health`, `/errors`, and the pages of plugins under
 //! `/plugins/<name>/`. What a plugin shows passes the scrubbers first.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
 
+use super::counts::LogCounts;
 use crate::config::Secret;
 use crate::filter::background::{Background, PageRequest};
 use crate::filter::logs::Scrubbers;
-use crate::filter::{Hook, Origin, Passage, Severity};
+use crate::filter::{Hook, Origin, Passage};
 use crate::health::Board;
-use crate::log::Corridor;
-use crate::log::ledger::Reason;
 use crate::metrics;
 use crate::plugin::Plugin;
 use crate::server::admin::{Pages, plain};
@@ -38,61 +36,6 @@ pub struct AdminPages {
     pub errors: Option<String>,
     /// What a request has to carry as bearer token, if anything.
     pub token: Option<Secret>,
-}
-
-/// The counts of the log corridor on their way to the metrics.
-///
-/// The corridor counts for itself, under one lock for each source and sink; the metrics get what
-/// was added since somebody last looked.
-pub struct LogCounts {
-    corridor: Corridor,
-    /// What was published, by metric and labels.
-    published: Mutex<BTreeMap<(&'static str, String, &'static str), u64>>,
-}
-
-impl LogCounts {
-    /// Those of this corridor.
-    pub fn new(corridor: Corridor) -> Self {
-        Self { corridor, published: Mutex::default() }
-    }
-
-    /// Brings the families of the log corridor up to date.
-    fn publish(&self, families: &metrics::Logs) {
-        let snapshot = self.corridor.snapshot();
-        // An entry that is written is right; one that is not is made up for the next time.
-        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut more = |metric, name: &str, label, total: u64| {
-            let known = published.entry((metric, name.to_owned(), label)).or_default();
-            let new = total.saturating_sub(*known);
-            *known = total.max(*known);
-            new
-        };
-        for source in &snapshot.sources {
-            let levels = Severity::ALL.iter().map(|severity| severity.as_str()).chain(["unknown"]);
-            for (level, count) in levels.zip(source.severities) {
-                let new = more("records", &source.source, level, count);
-                families.records.with([level]).add(new);
-            }
-            for reason in Reason::ALL {
-                // A line that was dropped never became a record.
-                let index = reason as usize;
-                let count = source.records.dropped[index] + source.lines.dropped[index];
-                let new = more("dropped", &source.source, reason.as_str(), count);
-                families.dropped_records.with([&source.source, reason.as_str()]).add(new);
-            }
-        }
-        for sink in &snapshot.sinks {
-            let new = more("sink", &sink.name, "", sink.records.delivered);
-            families.sink_records.with([&sink.name]).add(new);
-            for reason in Reason::ALL {
-                let count = sink.records.dropped[reason as usize];
-                let new = more("sink-dropped", &sink.name, reason.as_str(), count);
-                families.sink_dropped_records.with([&sink.name, reason.as_str()]).add(new);
-            }
-            let new = more("sink-retries", &sink.name, "", sink.failures);
-            families.sink_retries.with([&sink.name]).add(new);
-        }
-    }
 }
 
 #[async_trait::async_trait]

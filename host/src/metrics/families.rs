@@ -240,7 +240,7 @@ impl Deliveries {
 /// The corridor of log records, and error events.
 #[derive(Debug)]
 pub struct Logs {
-    /// Log records that came in, by severity. Labels: `level`.
+    /// Log records that went on to the sinks, by severity. Labels: `level`.
     pub records: Family<Counter, 1>,
     /// Log records that were dropped before they reached a sink. Labels: `source`, `reason`.
     pub dropped_records: Family<Counter, 2>,
@@ -272,7 +272,7 @@ impl Logs {
             records: counter(
                 registry,
                 "tamis_log_records_total",
-                "Log records that came in, by severity.",
+                "Log records that went on to the sinks, by severity.",
                 ["level"],
             ),
             dropped_records: counter(

@@ -209,12 +209,12 @@ impl Health {
         let watch = self.watch();
         // Checks of the host and of other plugins count, but their names tell of upstreams and of
         // what runs here, which is for operators alone.
-        let own = watch.monitors.iter().map(|monitor| Shown {
+        let shown = watch.monitors.iter().map(|monitor| Shown {
             name: monitor.settings.name.0.clone(),
             status: monitor.memory.status(),
             latency: monitor.memory.last.as_ref().map(monitor::Last::latency),
         });
-        let shown: Vec<Shown> = own.collect();
+        let shown: Vec<Shown> = shown.collect();
         let results = watch.monitors.iter().filter_map(|monitor| monitor.memory.last.as_ref());
         let evidence = results.map(monitor::Last::at).min().unwrap_or(now);
         let (code, body) = answer::main_page(&self.settings, verdict, draining, &shown);

@@ -147,7 +147,7 @@ fn strangers_get_words_and_operators_get_reasons() {
     setting.tick(&[Check::new("upstream:app", Status::Unhealthy).reason("10.0.0.7:8000 refused")]);
     for path in ["/health", "/health/", "/health/ready", "/health/live"] {
         let body = String::from_utf8(setting.ask("GET", path).body).expect("text");
-        for secret in ["10.0.0", "refused", "5432", "postgres", "allow-probe"] {
+        for secret in ["10.0.0", "refused", "5432", "postgres", "allow-probe", "upstream"] {
             assert!(!body.contains(secret), "{path} tells `{secret}`: {body}");
         }
     }
