@@ -13,12 +13,14 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 pub mod background;
+pub mod block;
 pub mod body;
 pub mod chain;
 pub mod exchange;
 pub mod logs;
 pub mod queue;
 pub mod record;
+pub mod scrub;
 pub mod value;
 
 pub use background::{Background, Check, ErrorEvent, Page, PageRequest, Status};

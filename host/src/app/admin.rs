@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::counts::LogCounts;
 use crate::config::Secret;
 use crate::filter::background::{Background, PageRequest};
-use crate::filter::logs::Scrubbers;
+use crate::filter::scrub::Scrubbers;
 use crate::filter::{Hook, Origin, Passage};
 use crate::health::Board;
 use crate::metrics;

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::filter::background::{Background, ErrorEvent};
 use crate::filter::exchange::Moment;
-use crate::filter::logs::Scrubbers;
 use crate::filter::queue::{Bound, Queue};
+use crate::filter::scrub::Scrubbers;
 use crate::filter::{FaultKind, Hook, Origin, Passage};
 use crate::metrics::{self, Counter};
 

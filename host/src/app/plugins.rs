@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 
 use crate::config::{self, Component, Config, Fault, Given, Isolation};
 use crate::filter::background::Background;
-use crate::filter::logs::{LogChain, Scrubbers};
+use crate::filter::logs::LogChain;
+use crate::filter::scrub::Scrubbers;
 use crate::filter::{Chain, Filter, Hook, Link, Name, OnFault, Stance};
 use crate::metrics;
 use crate::plugin::cache::Cache;

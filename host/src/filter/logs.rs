@@ -1,22 +1,16 @@
-//! Runs the log hooks of a chain, and the scrubbers.
+//! Runs the log hooks of a chain.
 //!
 //! Records pass the hooks that want text as it was read (`raw`, `block`), then, parsed in
 //! between by whoever calls, those that want fields. A plugin never sees the records that it
 //! wrote itself. When a guard faults, its records are offered again one by one, so that only
 //! those are lost on which it faults again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::block::Blocks;
 use super::chain::{Link, OnFault};
-use super::record::{EditError, LogChange, LogEdit, apply};
-use super::value::{Splice, SpliceError, splice_text};
-use super::{
-    Fault, FaultKind, Filter, Hook, LogForm, LogSubscription, Passage, Record, Source, Stance,
-};
-
-/// Longest text of one block, in bytes.
-pub const MAX_BLOCK: usize = 64 * 1024;
+use super::record::{LogEdit, apply};
+use super::{Fault, FaultKind, Filter, Hook, LogForm, LogSubscription, Record, Source, Stance};
 
 /// The plugins of the log corridor, in the operator's order.
 pub struct LogChain {
@@ -212,7 +206,7 @@ async fn hook(
         return apply(batch, edits).map_err(|error| blame(error.to_string()));
     }
     let blocks = Blocks::of(batch);
-    let edits = link.filter.on_logs(source, &blocks.texts).await?;
+    let edits = link.filter.on_logs(source, blocks.texts()).await?;
     check_stance(&*link.filter, &edits).map_err(blame)?;
     blocks.apply(batch, edits).map_err(|error| blame(error.to_string()))
 }
@@ -225,208 +219,17 @@ fn check_stance(filter: &dyn Filter, edits: &[LogEdit]) -> Result<(), String> {
     Ok(())
 }
 
-/// Consecutive records joined to texts, and how to get back.
-struct Blocks {
-    /// One record per block; its message is the joined text.
-    texts: Vec<Record>,
-    /// For each block, the index of its first record and their number.
-    runs: Vec<(usize, usize)>,
-}
-
-impl Blocks {
-    fn of(batch: &[Record]) -> Self {
-        let mut blocks = Self { texts: Vec::new(), runs: Vec::new() };
-        // A record with fields has no text to join, and one that is not UTF-8 would change
-        // what the bytes of its neighbours mean.
-        let alone = |record: &Record| record.parsed || record.latin1;
-        let mut open = false;
-        for (index, record) in batch.iter().enumerate() {
-            if let (true, false, Some(text), Some(run)) =
-                (open, alone(record), blocks.texts.last_mut(), blocks.runs.last_mut())
-                && text.message.len() + 1 + record.message.len() <= MAX_BLOCK
-            {
-                text.message.push('\n');
-                text.message.push_str(&record.message);
-                run.1 += 1;
-                continue;
-            }
-            open = !alone(record);
-            let mut text = record.clone();
-            if open {
-                // What the source said of the first record is not said of the run, and an
-                // edit of it could not be cut into records again.
-                text.attributes.clear();
-            }
-            blocks.texts.push(text);
-            blocks.runs.push((index, 1));
-        }
-        blocks
-    }
-
-    /// Cuts the edited blocks into records again. A splice across the end of a record joins
-    /// it with the next.
-    fn apply(&self, batch: &mut Vec<Record>, edits: Vec<LogEdit>) -> Result<usize, EditError> {
-        let mut singles = Vec::new();
-        let mut joined = Vec::new();
-        for edit in edits {
-            let index = edit.index;
-            let &(first, number) =
-                self.runs.get(index).ok_or(EditError::Index { index, len: self.runs.len() })?;
-            match edit.change {
-                change if number == 1 => singles.push(LogEdit { index: first, change }),
-                LogChange::SpliceMessage(splices) => {
-                    self.splice(first, number, batch, &splices, &mut singles, &mut joined)?;
-                }
-                // One text for several records says nothing of where each of them ends; given
-                // to each, it would multiply the log.
-                LogChange::SetMessage(_) => {
-                    return Err(EditError::Joined { index, records: number });
-                }
-                // What else could be meant for several records at once is for each of them.
-                change => singles.extend(
-                    (first..first + number).map(|index| LogEdit { index, change: change.clone() }),
-                ),
-            }
-        }
-        let before = batch.len();
-        apply(batch, singles)?;
-        // Records that were joined to the one before are no loss, so they are not counted.
-        Ok(before - batch.len() - joined.len())
-    }
-
-    /// Turns splices of a block into edits of its records.
-    fn splice(
-        &self,
-        first: usize,
-        number: usize,
-        batch: &[Record],
-        splices: &[Splice],
-        edits: &mut Vec<LogEdit>,
-        joined: &mut Vec<usize>,
-    ) -> Result<(), EditError> {
-        let mut record = first;
-        // Where the message of `record` begins in the block.
-        let mut start = 0;
-        let end_of = |record: usize, start: usize| start + batch[record].message.len();
-        let last = first + number - 1;
-        let mut waiting = splices.iter().peekable();
-        while let Some(splice) = waiting.peek() {
-            while record < last && splice.at > end_of(record, start) {
-                start = end_of(record, start) + 1;
-                record += 1;
-            }
-            let (head, origin) = (record, start);
-            // Only a splice across the end of a record needs the text of several.
-            let mut text = None;
-            let mut own = Vec::new();
-            while let Some(splice) =
-                waiting.next_if(|splice| splice.at <= end_of(record, start) || record == last)
-            {
-                let error = |source| EditError::Splice { index: head, source };
-                let end = splice.at.checked_add(splice.len).ok_or(error(SpliceError::Bounds))?;
-                while end > end_of(record, start) && record < last {
-                    start = end_of(record, start) + 1;
-                    record += 1;
-                    let text = text.get_or_insert_with(|| batch[head].message.clone());
-                    text.push('\n');
-                    text.push_str(&batch[record].message);
-                    joined.push(record);
-                    edits.push(LogEdit { index: record, change: LogChange::Drop });
-                }
-                let at = splice.at.checked_sub(origin).ok_or(error(SpliceError::Order))?;
-                own.push(Splice { at, len: splice.len, bytes: splice.bytes.clone() });
-            }
-            let change = match text {
-                None => LogChange::SpliceMessage(own),
-                Some(text) => LogChange::SetMessage(
-                    splice_text(&text, &own)
-                        .map_err(|source| EditError::Splice { index: head, source })?,
-                ),
-            };
-            edits.push(LogEdit { index: head, change });
-        }
-        Ok(())
-    }
-}
-
-/// The plugins that clean texts which leave by another way than the corridors.
-pub struct Scrubbers {
-    links: Box<[Link]>,
-    withheld: AtomicU64,
-}
-
-impl Scrubbers {
-    /// Those of the links that can scrub, in the same order.
-    pub fn new(links: &[Link]) -> Self {
-        let can = |link: &&Link| link.filter.hooks().contains(Hook::Scrub);
-        Self { links: links.iter().filter(can).cloned().collect(), withheld: AtomicU64::new(0) }
-    }
-
-    /// Whether there is any.
-    pub fn is_empty(&self) -> bool {
-        self.links.is_empty()
-    }
-
-    /// How many texts were withheld because a scrubber failed, since the start.
-    pub fn withheld(&self) -> u64 {
-        self.withheld.load(Ordering::Relaxed)
-    }
-
-    /// Cleans texts. `None` stands for one that is withheld, because nobody knows whether it
-    /// is clean; whatever was to be done with it must not be done.
-    pub async fn clean(&self, passages: Vec<Passage>) -> Vec<Option<String>> {
-        let mut passages = passages;
-        for link in &self.links {
-            if passages.is_empty() {
-                break;
-            }
-            let answer = link.filter.scrub(&passages).await.and_then(|cleaned| {
-                if cleaned.len() == passages.len() {
-                    return Ok(cleaned);
-                }
-                let fault =
-                    Fault::new(FaultKind::Internal, "not one answer for each text to scrub");
-                link.filter.strike(Hook::Scrub, &fault);
-                Err(fault)
-            });
-            match answer {
-                Ok(cleaned) => {
-                    for (passage, text) in passages.iter_mut().zip(cleaned) {
-                        if let Some(text) = text {
-                            passage.text = text;
-                        }
-                    }
-                }
-                Err(_) => {
-                    self.withheld.fetch_add(passages.len() as u64, Ordering::Relaxed);
-                    return vec![None; passages.len()];
-                }
-            }
-        }
-        passages.into_iter().map(|passage| Some(passage.text)).collect()
-    }
-
-    /// Cleans one text.
-    pub async fn clean_one(&self, passage: Passage) -> Option<String> {
-        self.clean(vec![passage]).await.pop().flatten()
-    }
-}
-
-/// The chain as an object that the log room can hold.
-pub type SharedLogChain = Arc<LogChain>;
-
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
+pub(in crate::filter) mod tests {
+    use std::sync::{Arc, Mutex};
 
     use async_trait::async_trait;
-    use proptest::prelude::*;
 
     use super::*;
-    use crate::filter::{Hooks, Name, Severity, Subscription};
+    use crate::filter::{Hooks, LogChange, Name, Passage, Severity, Splice, Subscription};
 
     /// A guard that replaces `secret` by `[x]`, faults on `poison`, and notes its batches.
-    struct Redactor {
+    pub(in crate::filter) struct Redactor {
         name: Name,
         wants: Subscription,
         stance: Stance,
@@ -434,7 +237,7 @@ mod tests {
     }
 
     impl Redactor {
-        fn new(form: LogForm, stance: Stance) -> Arc<Self> {
+        pub(in crate::filter) fn new(form: LogForm, stance: Stance) -> Arc<Self> {
             let logs = LogSubscription {
                 form,
                 min_severity: Severity::Info,
@@ -509,26 +312,6 @@ mod tests {
         "child".into()
     }
 
-    #[test]
-    fn a_block_shows_no_attributes_and_takes_no_message() {
-        let mut batch: Vec<Record> = records(&["one", "two"])
-            .into_iter()
-            .map(|record| record.with("log.iostream", "stdout"))
-            .collect();
-        let before = batch.clone();
-        let blocks = Blocks::of(&batch);
-        assert_eq!(blocks.texts.len(), 1);
-        assert_eq!(blocks.texts[0].message, "one\ntwo");
-        assert!(blocks.texts[0].attributes.is_empty());
-
-        let set = LogEdit { index: 0, change: LogChange::SetMessage("both".to_owned()) };
-        assert_eq!(
-            blocks.apply(&mut batch, vec![set]),
-            Err(EditError::Joined { index: 0, records: 2 })
-        );
-        assert_eq!(batch, before, "a refused edit leaves the batch as it was");
-    }
-
     #[tokio::test]
     async fn a_block_is_edited_as_one_text_and_cut_into_records_again() {
         let redactor = Redactor::new(LogForm::Block, Stance::Guard);
@@ -580,55 +363,5 @@ mod tests {
         batch[1].severity = Some(Severity::Debug);
         let out = chain.raw(&child(), batch).await;
         assert_eq!(messages(&out), ["[x] 1", "secret 2", "[x] 3"], "below its severity");
-    }
-
-    #[tokio::test]
-    async fn scrubbers_clean_or_withhold() {
-        let redactor = Redactor::new(LogForm::Raw, Stance::Guard);
-        let scrubbers = Scrubbers::new(&[Link::new(redactor)]);
-        let passage = |text: &str| Passage {
-            text: text.into(),
-            origin: crate::filter::Origin::Fault,
-            name: String::new(),
-        };
-        let clean = scrubbers.clean(vec![passage("a secret"), passage("fine")]).await;
-        assert_eq!(clean, [Some("a [x]".to_owned()), Some("fine".to_owned())]);
-        let clean = scrubbers.clean(vec![passage("poison"), passage("fine")]).await;
-        assert_eq!(clean, [None, None]);
-        assert_eq!(scrubbers.withheld(), 2);
-    }
-
-    proptest! {
-        /// Splices of a block do to the records what they do to the joined text, wherever
-        /// they fall.
-        #[test]
-        fn a_block_of_records_is_its_text(
-            messages in proptest::collection::vec("[a-c]{0,5}", 1..8),
-            cuts in proptest::collection::vec((0usize..60, 0usize..6, "[x-z]{0,3}"), 0..6),
-        ) {
-            let batch: Vec<_> =
-                messages.iter().map(|text| Record::of_bytes(1, text.as_bytes().to_vec())).collect();
-            let text = messages.join("\n");
-            let mut cuts = cuts;
-            cuts.sort();
-            let mut splices = Vec::new();
-            let mut from = 0;
-            for (at, len, with) in cuts {
-                if at >= from && at + len <= text.len() {
-                    splices.push(Splice { at, len, bytes: with.into_bytes() });
-                    from = at + len + 1;
-                }
-            }
-            let blocks = Blocks::of(&batch);
-            prop_assert_eq!(&blocks.texts[0].message, &text);
-            let mut edited = batch;
-            let edits = vec![LogEdit { index: 0, change: LogChange::SpliceMessage(splices.clone()) }];
-            let edits = if splices.is_empty() { Vec::new() } else { edits };
-            let lost = blocks.apply(&mut edited, edits);
-            prop_assert_eq!(lost, Ok(0));
-            let joined: Vec<_> = edited.iter().map(|record| record.message.as_str()).collect();
-            let expected = splice_text(&text, &splices).unwrap();
-            prop_assert_eq!(joined.join("\n"), expected);
-        }
     }
 }

@@ -158,6 +158,12 @@ pub enum EditError {
         /// How many records it stands for.
         records: usize,
     },
+    /// The line of a record with fields does not hold them any more.
+    #[error("record {index} came with fields: after the edit its line is no object with them")]
+    Fields {
+        /// The record.
+        index: usize,
+    },
     /// A splice does not fit.
     #[error("record {index}: {source}")]
     Splice {
@@ -203,10 +209,7 @@ pub fn apply(batch: &mut Vec<Record>, edits: Vec<LogEdit>) -> Result<usize, Edit
         let record = &mut batch[index];
         match change {
             LogChange::Drop => dropped.push(index),
-            LogChange::SetAttribute((name, value)) => {
-                record.attributes.retain(|(known, _)| *known != name);
-                record.attributes.push((name, value));
-            }
+            LogChange::SetAttribute((name, value)) => set(&mut record.attributes, name, value),
             LogChange::RemoveAttribute(name) => {
                 record.attributes.retain(|(known, _)| *known != name);
             }
@@ -223,6 +226,21 @@ pub fn apply(batch: &mut Vec<Record>, edits: Vec<LogEdit>) -> Result<usize, Edit
         keep
     });
     Ok(dropped.len())
+}
+
+/// Gives an attribute this value, in its place if there is one of that name. Others of that
+/// name go.
+fn set(attributes: &mut Vec<Attribute>, name: String, value: Value) {
+    let Some(at) = attributes.iter().position(|(known, _)| *known == name) else {
+        attributes.push((name, value));
+        return;
+    };
+    let mut index = 0;
+    attributes.retain(|(known, _)| {
+        index += 1;
+        index <= at + 1 || *known != name
+    });
+    attributes[at].1 = value;
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@
 //! concerns the machine (no descriptor left) makes it wait a little longer each time. Above the limit
 //! a connection is still taken, because a client that gets a 503 knows more than one that hangs; its
 //! worker makes room or turns it away.
+//!
+//! A listening socket that is closed resets every connection that the kernel made for it and nobody
+//! took yet, so before a drain closes it the door is shut first, and then the hall is emptied.
 
 use std::{
     io,
@@ -99,7 +102,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Accepts until the drain starts.
+/// Accepts until the drain starts, and then what had arrived by then.
 ///
 /// # Errors
 ///
@@ -113,14 +116,21 @@ pub(super) async fn run(
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let mut pause = FIRST_PAUSE;
+    // Until when those are taken that knocked before the door was shut.
+    let mut last_call = None;
     loop {
         let accepted = tokio::select! {
             biased;
-            () = drain.started() => return Ok(()),
+            () = drain.started(), if last_call.is_none() => {
+                shut_door(&listener);
+                last_call = Some(tokio::time::Instant::now() + LAST_CALL);
+                continue;
+            }
             // From here on its worker watches the connection, and this loop no longer.
             accepted = listener.accept() => {
                 accepted.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)))
             }
+            () = wait_until(last_call) => return Ok(()),
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -131,8 +141,9 @@ pub(super) async fn run(
                 }
                 tracing::warn!(%local, %error, ?pause, "cannot accept");
                 tokio::select! {
-                    () = drain.started() => return Ok(()),
+                    () = drain.started(), if last_call.is_none() => {}
                     () = tokio::time::sleep(pause) => {}
+                    () = wait_until(last_call) => return Ok(()),
                 }
                 pause = (pause * 2).min(LAST_PAUSE);
                 continue;
@@ -157,6 +168,51 @@ pub(super) async fn run(
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
+/// How long a handshake that was begun before a drain may take to be finished: the round trip of a
+/// client that is far away.
+const LAST_CALL: Duration = Duration::from_millis(250);
+
+/// Waits for a moment, or for ever when there is none.
+async fn wait_until(moment: Option<tokio::time::Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Lets no new handshake begin. Those under way go on.
+///
+/// Without this, every connection that is made between the last `accept` and the end of the socket
+/// is reset, with its request; there is no other order in which the two calls could be made. A client
+/// whose first packet is dropped here asks again after a second, and is refused or served by whoever
+/// listens then.
+fn shut_door(listener: &tokio::net::TcpListener) {
+    #[cfg(target_os = "linux")]
+    {
+        use socket2::SockFilter;
+        // In the filter language of `linux/filter.h`; offsets are those of the TCP header, in which
+        // byte 13 holds the flags (RFC 9293, section 3.1).
+        const LOAD_BYTE: u16 = 0x30;
+        const AND: u16 = 0x54;
+        const JUMP_IF_EQUAL: u16 = 0x15;
+        const RETURN: u16 = 0x06;
+        const SYN: u32 = 0x02;
+        const ACK: u32 = 0x10;
+        let filter = [
+            SockFilter::new(LOAD_BYTE, 0, 0, 13),
+            SockFilter::new(AND, 0, 0, SYN | ACK),
+            SockFilter::new(JUMP_IF_EQUAL, 1, 0, SYN),
+            SockFilter::new(RETURN, 0, 0, u32::MAX),
+            SockFilter::new(RETURN, 0, 0, 0),
+        ];
+        // A kernel that has no filters loses what it always lost.
+        if let Err(error) = socket2::SockRef::from(listener).attach_filter(&filter) {
+            tracing::debug!(%error, "a drain cannot keep new connections out");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = listener;
+}
 
 /// The connection was gone before it was accepted; the next one may be fine.
 fn is_of_one_connection(error: &io::Error) -> bool {

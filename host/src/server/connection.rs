@@ -289,8 +289,8 @@ async fn converse<S: Service>(
     }
 }
 
-/// Waits for `future` until the first byte is due; `None` when it did not come, when a drain
-/// started, or when room was needed.
+/// Waits for `future` until the first byte is due; `None` when it did not come, when room was needed,
+/// or when a drain has started and the request, which may be on its way, is not here soon.
 async fn patiently<S, F: Future>(
     worker: &Worker<S>,
     state: &State,
@@ -300,17 +300,24 @@ async fn patiently<S, F: Future>(
     let mut future = pin!(future);
     let mut deadline = Deadline::default();
     deadline.set(until);
+    let mut leaving = false;
     std::future::poll_fn(|context| {
         state.watch(context);
         if let Poll::Ready(output) = future.as_mut().poll(context) {
             return Poll::Ready(Some(output));
         }
         // Who has said nothing yet loses nothing.
-        if worker.is_draining() || state.shed.get() {
+        if state.shed.get() {
             return Poll::Ready(None);
         }
+        if worker.is_draining() && !leaving {
+            leaving = true;
+            deadline.set(until.min(Instant::now() + worker.settings.timeouts.quiet));
+        }
         ready!(deadline.poll(context));
-        Counts::count(&worker.counts.first_byte_timeouts);
+        if !leaving {
+            Counts::count(&worker.counts.first_byte_timeouts);
+        }
         Poll::Ready(None)
     })
     .await

@@ -1,8 +1,8 @@
 //! Replaces personal data and secrets in bodies, headers, log records and error events.
 //!
-//! One engine and one set of rules for every way out: the log corridor in blocks, structured
-//! records by their attributes, texts that leave otherwise, and, where the configuration asks
-//! for it, the bodies and headers of responses, in pieces cut anywhere.
+//! One engine and one set of rules for every way out: the log corridor in blocks, records with
+//! fields among them as lines of JSON, texts that leave otherwise, and, where the configuration
+//! asks for it, the bodies and headers of responses, in pieces cut anywhere.
 //!
 //! This file speaks to the host; the others are the engine, tested natively. A guard: when it
 //! fails, nothing goes on.
@@ -39,7 +39,7 @@ use std::collections::HashMap;
 
 use tamis_sdk::{
     Batch, Chunk, ChunkAction, Config, Edits, Exchanges, Fields, Next, Passage, Phase, Plugin,
-    Record, Response, Subscription, Summary, Value, metrics, next, plugin,
+    Response, Subscription, Summary, metrics, next, plugin,
 };
 
 use crate::settings::Settings;
@@ -195,11 +195,7 @@ impl Plugin for Redact {
     fn on_logs(&mut self, batch: Batch) -> Edits {
         let mut edits = Edits::default();
         for (index, record) in batch.records.iter().enumerate() {
-            if record.attributes.is_empty() {
-                self.block(&batch.source, index, &record.message, &mut edits);
-            } else {
-                self.structured(index, record, &mut edits);
-            }
+            self.block(&batch.source, index, &record.message, &mut edits);
         }
         self.count("log");
         edits
@@ -213,7 +209,7 @@ impl Plugin for Redact {
 }
 
 impl Redact {
-    /// A run of records as they were read.
+    /// A run of records, a line each.
     fn block(&mut self, source: &str, index: usize, text: &str, edits: &mut Edits) {
         if !self.sources.contains_key(source) {
             if self.sources.len() >= SOURCES {
@@ -225,29 +221,6 @@ impl Redact {
         let splices = stream.block(&self.engine, text.as_bytes(), &mut self.scratch);
         if !splices.is_empty() {
             edits.splice(index, splices.into_iter().map(splice).collect());
-        }
-    }
-
-    /// A record that came with its fields.
-    fn structured(&mut self, index: usize, record: &Record, edits: &mut Edits) {
-        if let Some(message) = self.text(Kind::Text, &record.message) {
-            edits.set_message(index, message);
-        }
-        for (name, value) in &record.attributes {
-            let field = match value {
-                Value::Text(text) => self.field(name, text),
-                Value::Json(text) => match self.engine.field(name, text, &mut self.scratch) {
-                    Field::Keep => self.text(Kind::Json, text).map_or(Field::Keep, Field::Set),
-                    changed => changed,
-                },
-                Value::Integer(number) => self.field(name, &number.to_string()),
-                Value::Float(_) | Value::Boolean(_) | Value::Blob(_) => Field::Keep,
-            };
-            match field {
-                Field::Keep => {}
-                Field::Set(text) => edits.set_attribute(index, name.as_str(), Value::Text(text)),
-                Field::Remove => edits.remove_attribute(index, name.as_str()),
-            }
         }
     }
 
