@@ -442,6 +442,7 @@ impl Run<'_> {
             && let Some(walk) = chain.response_body(&self.exchange, &head.headers, below)
         {
             body = body::walked(body, walk, &mut head.headers, self.version.coding)?;
+            body = body::begun(body).await.map_err(Failure::Answer)?;
         }
         Ok(self.head_of(head, body))
     }
@@ -490,9 +491,7 @@ impl Run<'_> {
         self.ending.ends(reply.outcome, Some(reply.error_type));
         self.exchange.set_attribute(("error.message".to_owned(), failure.to_string().into()));
         tracing::debug!(request_id = &*self.exchange.request_id, "exchange failed: {failure}");
-        let abort = matches!(failure, Failure::Aborted)
-            || matches!(&failure, Failure::Body(crate::filter::body::BodyStop::Aborted { .. }));
-        if abort {
+        if failure.is_abort() {
             let mut response = Response::new(Body::Empty);
             response.extensions_mut().insert(Abort);
             return response;

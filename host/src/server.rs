@@ -61,8 +61,9 @@ pub trait Service: 'static {
         connection: &Rc<Self::Connection>,
     ) -> impl Future<Output = Response<Body>>;
 
-    /// All connections of the worker are closed, and it is about to go: the last chance to
-    /// finish what was put off.
+    /// The worker is about to go: the last chance to finish what was put off. Called when its
+    /// connections are closed, or the grace of a drain is over; and again, with all other tasks of
+    /// the thread gone, for what was cut off then.
     fn finish(&self) -> impl Future<Output = ()> {
         async {}
     }

@@ -132,6 +132,6 @@ impl Service for Front {
 
     async fn finish(&self) {
         // What ended is told to plugins and recorded before the worker goes.
-        let _ = tokio::time::timeout(Duration::from_secs(2), self.proxy.after().settled()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.proxy.after().settle()).await;
     }
 }

@@ -199,14 +199,15 @@ impl http_body::Body for Last {
 }
 
 /// How an exchange ends whose answer broke off.
-fn broken(error: &BodyError) -> (Outcome, &'static str) {
+pub(super) fn broken(error: &BodyError) -> (Outcome, &'static str) {
     use crate::filter::body::BodyStop;
     match error {
         BodyError::UpstreamIdle(_) => (Outcome::UpstreamTimeout, "upstream.timeout.body"),
         BodyError::Cut(cause) => match cause.downcast_ref::<BodyStop>() {
             Some(BodyStop::Aborted { .. }) => (Outcome::Refused, "plugin.abort"),
             Some(BodyStop::TooLong { .. }) => (Outcome::Refused, "response.too-large"),
-            _ => (Outcome::Fault, "plugin.fault"),
+            Some(BodyStop::Closed(_)) => (Outcome::Fault, "plugin.fault"),
+            None => (Outcome::Fault, "coding"),
         },
         other => (Outcome::UpstreamFailed, crate::outbound::client::body_kind(other)),
     }
@@ -231,7 +232,8 @@ struct AfterInner {
     filled: Notify,
     /// Notified when nothing is left to do.
     idle: Notify,
-    busy: Cell<bool>,
+    /// How many are being closed.
+    busy: Cell<u32>,
     records: Option<Records>,
     host: Arc<metrics::Host>,
     active: Gauge,
@@ -247,7 +249,7 @@ impl After {
             ended: RefCell::default(),
             filled: Notify::new(),
             idle: Notify::new(),
-            busy: Cell::new(false),
+            busy: Cell::new(0),
             records,
             host: Arc::clone(host),
             active: host.exchanges.active.with([]).split(),
@@ -278,26 +280,41 @@ impl After {
     /// none for new exchanges either, so they do not pile up.
     pub async fn run(&self) {
         loop {
-            let next = self.0.ended.borrow_mut().pop_front();
-            let Some(ended) = next else {
-                self.0.busy.set(false);
-                self.0.idle.notify_waiters();
-                self.0.filled.notified().await;
-                continue;
-            };
-            self.0.busy.set(true);
-            self.close(ended).await;
+            self.catch_up().await;
+            self.0.idle.notify_waiters();
+            self.0.filled.notified().await;
         }
     }
 
-    /// Waits until everything that ended so far is dealt with.
-    pub async fn settled(&self) {
+    /// Deals with everything that ended so far. Needs nobody to [`run`](Self::run).
+    pub async fn settle(&self) {
         loop {
             let idle = self.0.idle.notified();
-            if !self.0.busy.get() && self.0.ended.borrow().is_empty() {
+            self.catch_up().await;
+            if self.0.busy.get() == 0 {
                 return;
             }
             idle.await;
+        }
+    }
+
+    /// Closes those that wait.
+    async fn catch_up(&self) {
+        /// One is being closed, until this is dropped.
+        struct Busy<'a>(&'a Cell<u32>);
+
+        impl Drop for Busy<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() - 1);
+            }
+        }
+
+        loop {
+            let next = self.0.ended.borrow_mut().pop_front();
+            let Some(ended) = next else { return };
+            self.0.busy.set(self.0.busy.get() + 1);
+            let _busy = Busy(&self.0.busy);
+            self.close(ended).await;
         }
     }
 

@@ -213,6 +213,58 @@ fn cut(error: impl std::error::Error + Send + Sync + 'static) -> BodyError {
     BodyError::Cut(Box::new(error))
 }
 
+/// Takes what there is of a body already, so that one which fails at once fails before its head is
+/// sent: a client can do more with a 502 than with a connection that breaks. Waits for nothing.
+///
+/// # Errors
+///
+/// What the first piece failed with.
+pub async fn begun(mut body: Body) -> Result<Body, BodyError> {
+    let first = std::future::poll_fn(|context| {
+        Poll::Ready(match Pin::new(&mut body).poll_frame(context) {
+            Poll::Ready(first) => Some(first),
+            Poll::Pending => None,
+        })
+    });
+    match first.await {
+        None => Ok(body),
+        Some(None) => Ok(Body::Empty),
+        Some(Some(Err(error))) => Err(error),
+        Some(Some(Ok(first))) => Ok(Body::boxed(Begun { first: Some(first), rest: body })),
+    }
+}
+
+/// A body whose first frame was taken.
+struct Begun {
+    first: Option<Frame<Bytes>>,
+    rest: Body,
+}
+
+impl http_body::Body for Begun {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let this = self.get_mut();
+        match this.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
+            None => Pin::new(&mut this.rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        // Nobody states the length of a body that plugins may change.
+        SizeHint::default()
+    }
+}
+
 /// A request body that is counted, and held to the limit of its route.
 pub struct Counted {
     body: Body,

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
+use super::access::broken;
 use super::encoding::CodingError;
 use crate::filter::body::BodyStop;
 use crate::filter::exchange::Outcome;
@@ -50,6 +51,9 @@ pub enum Failure {
     /// The body is coded in a way that cannot be undone, and a plugin has to see it.
     #[error("a plugin has to see the text, and its coding cannot be undone: {0}")]
     Coding(#[from] CodingError),
+    /// The body of the answer failed before any of it was sent.
+    #[error("the body of the answer cannot be passed on: {0}")]
+    Answer(#[source] BodyError),
     /// The host is about to stop.
     #[error("the host is about to stop")]
     Stopping,
@@ -80,6 +84,17 @@ const fn reply(
 }
 
 impl Failure {
+    /// Whether a plugin asked to close without an answer.
+    pub fn is_abort(&self) -> bool {
+        match self {
+            Self::Aborted | Self::Body(BodyStop::Aborted { .. }) => true,
+            Self::Answer(BodyError::Cut(cause)) => {
+                matches!(cause.downcast_ref(), Some(BodyStop::Aborted { .. }))
+            }
+            _ => false,
+        }
+    }
+
     /// The table.
     pub fn reply(&self) -> Reply {
         use Outcome::{ClientClosed, Fault, Refused, UpstreamFailed, UpstreamTimeout};
@@ -126,6 +141,7 @@ impl Failure {
                 Fault,
                 "coding",
             ),
+            Self::Answer(error) => answer(error),
             Self::Stopping => Reply {
                 retry_after: Some(1),
                 ..reply(
@@ -221,6 +237,31 @@ fn request_body(error: &BodyError) -> Reply {
             "client.aborted",
         ),
     }
+}
+
+/// An answer whose head was fine.
+fn answer(error: &BodyError) -> Reply {
+    use StatusCode as S;
+    let text = "The answer of the service could not be passed on.";
+    match error {
+        BodyError::Cut(cause) => match cause.downcast_ref::<BodyStop>() {
+            Some(BodyStop::Closed(closed)) => return plugin_failed(closed),
+            None => return reply(S::BAD_GATEWAY, text, Outcome::Fault, "coding"),
+            Some(_) => {}
+        },
+        BodyError::UpstreamIdle(_) => {
+            let (outcome, kind) = broken(error);
+            return reply(
+                S::GATEWAY_TIMEOUT,
+                "The service took too long to answer.",
+                outcome,
+                kind,
+            );
+        }
+        _ => {}
+    }
+    let (outcome, kind) = broken(error);
+    reply(S::BAD_GATEWAY, text, outcome, kind)
 }
 
 /// What a request gets that was refused before it became an exchange, or as it did.

@@ -181,14 +181,21 @@ where
         };
         let _ = ready.send(Ok(()));
         let start = *phase.borrow();
-        runtime.block_on(async {
+        let worker = runtime.block_on(async {
             let worker = Worker::new(index, make(index), settings, counts, start);
             let worker = Rc::new(worker);
             run(Rc::clone(&worker), accepted, phase).await;
             worker.service.finish().await;
+            worker
         });
-        // Drops the tasks that are left, and with them their connections.
+        // Drops the tasks that are left, and with them their connections and exchanges.
         drop(runtime);
+        // The same kind of loop, with nothing on it but the end of those exchanges.
+        let last = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+        match last {
+            Ok(last) => last.block_on(worker.service.finish()),
+            Err(error) => tracing::warn!(%error, "what was cut off has no record"),
+        }
         let _ = end.send(());
     })?;
     is_ready.recv().map_err(io::Error::other)??;

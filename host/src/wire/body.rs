@@ -91,7 +91,7 @@ pub enum BodyError {
     #[error("the body of the answer is malformed")]
     UpstreamMalformed(#[source] Refusal),
     /// Something of our own gave up: a plugin, a coding that could not be undone.
-    #[error("the body was cut off")]
+    #[error("the body was cut off: {0}")]
     Cut(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

@@ -55,10 +55,8 @@ fn mechanism(exception: &Exception, index: usize, last: usize) -> Json {
     if let Some(handled) = exception.handled {
         out["handled"] = handled.into();
     }
-    if exception.mechanism == "upstream" {
-        // Made here to stand for an answer; nobody raised it.
-        out["synthetic"] = true.into();
-    }
+    // Never `synthetic`, although nobody raised what stands for an answer: to servers that says that
+    // the type means nothing, and without frames they call the issue `<unknown>`.
     if last > 0 {
         out["exception_id"] = (last - index).into();
     }
