@@ -9,3 +9,4 @@ mod grants;
 mod order;
 mod quarantine;
 mod seats;
+mod tidy;
