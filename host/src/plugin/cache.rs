@@ -65,10 +65,7 @@ impl Cache {
         if let Some(component) = path.as_deref().and_then(|path| map(engine, path)) {
             return Ok(component);
         }
-        let code = engine
-            .wasmtime()
-            .precompile_component(bytes)
-            .map_err(|error| CompileError(explain(&error)))?;
+        let code = translate(engine, bytes)?;
         if let Some(path) = path
             && keep(&path, &code).is_ok()
             && let Some(component) = map(engine, &path)
@@ -159,6 +156,23 @@ fn is_own(path: &Path) -> bool {
 fn restrict(path: &Path, mode: u32) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+}
+
+/// Compiles. The compiler has panicked on components before, and one of them must not end a host
+/// that serves.
+fn translate(engine: &Engine, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
+    // Nothing of ours is shared with the compiler but bytes that it only reads.
+    let compiled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        engine.wasmtime().precompile_component(bytes)
+    }));
+    match compiled {
+        Ok(code) => code.map_err(|error| CompileError(explain(&error))),
+        Err(_) => {
+            let why = "the compiler of the engine failed on it; the component may be malformed, \
+                       and if another host takes it, this is worth a report";
+            Err(CompileError(why.to_owned()))
+        }
+    }
 }
 
 /// What the engine says, with what to do about it where that is known.

@@ -119,6 +119,14 @@ impl Engine {
     }
 }
 
+/// Modules of one component. One in JavaScript, which is composed of the interpreter and of stubs for
+/// WASI, has thirteen.
+pub const CORE_INSTANCES: u32 = 24;
+/// Memories of one component; one in JavaScript has three. What they hold is limited together.
+pub const MEMORIES: u32 = 4;
+/// Tables of one component.
+pub const TABLES: u32 = 8;
+
 fn pool(capacity: Capacity, scans: bool) -> PoolingAllocationConfig {
     let Capacity { instances } = capacity;
     let mut pool = PoolingAllocationConfig::new();
@@ -128,9 +136,9 @@ fn pool(capacity: Capacity, scans: bool) -> PoolingAllocationConfig {
     pool.total_memories(instances);
     pool.total_tables(instances.saturating_mul(2));
     pool.total_stacks(instances);
-    pool.max_core_instances_per_component(8);
-    pool.max_memories_per_component(2);
-    pool.max_tables_per_component(4);
+    pool.max_core_instances_per_component(CORE_INSTANCES);
+    pool.max_memories_per_component(MEMORIES);
+    pool.max_tables_per_component(TABLES);
     pool.max_memory_size(MAX_MEMORY);
     pool.table_elements(20_000);
     pool.max_component_instance_size(1024 * 1024);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
 
+use super::engine;
 use super::services::Services;
 use crate::filter::{Exchange, FaultKind, Name};
 
@@ -402,15 +403,15 @@ impl ResourceLimiter for Limits {
     }
 
     fn instances(&self) -> usize {
-        8
+        engine::CORE_INSTANCES as usize
     }
 
     fn tables(&self) -> usize {
-        4
+        engine::TABLES as usize
     }
 
     fn memories(&self) -> usize {
-        2
+        engine::MEMORIES as usize
     }
 }
 
