@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The promises of tamis against real components: `tests/e2e/run.sh [NAME…]`, `--list` for the names.
+# The promises of tamis against real components: `tests/e2e/run.sh [NAME…]`, `--list` for the names,
+# `--install` to install what is missing and no more.
 #
 # Installs what is missing: programs through apt-get, Python packages into `.venv-oracle` (the
 # application) and `.venv-e2e` (Bugsink and the judges of events) at the root of the repository. Tests
@@ -60,6 +61,8 @@ environment() {
 }
 environment .venv-oracle django==5.2.19 gunicorn==27.0.1 'psycopg[binary]==3.3.9' redis==8.1.0 python-json-logger==4.2.0
 environment .venv-e2e bugsink==2.6.1 sentry-relay==0.10.1 websockets==17.4
+
+if [ "${1:-}" = --install ]; then exit; fi
 
 if [ -z "${TAMIS:-}" ] && [ "${1:-}" != --list ]; then
   profile=${TAMIS_PROFILE:-release}
