@@ -453,7 +453,7 @@ fn application(
     logs: &mut JoinSet<()>,
 ) -> Result<Option<Application>, child::Error> {
     if options.stdin_logs {
-        let settings = records::lines(config, LogSourceKind::Stdin, true);
+        let settings = records::lines(config, LogSourceKind::Stdin);
         let (intake, task) = corridor.lines("stdin", settings);
         logs.spawn(task);
         logs.spawn(async move {
@@ -470,7 +470,7 @@ fn application(
     // before the application is told to end.
     let settings = child::Settings { forward: false, ..child::Settings::default() };
     let child = Child::start(program, arguments, settings)?;
-    let settings = records::lines(config, LogSourceKind::App, false);
+    let settings = records::lines(config, LogSourceKind::App);
     let configured = config.logs.sources.iter().find(|source| source.kind == LogSourceKind::App);
     let name = configured.map_or("app", |source| source.name.as_str());
     let (intake, task) = corridor.lines(name, settings);

@@ -38,7 +38,9 @@ mod value;
 use std::path::Path;
 
 pub use fault::{Fault, Faults, Warning};
-pub use logs::{FileSink, LineFormat, LogSource, LogSourceKind, Logs, Sink, SinkFormat, SinkKind};
+pub use logs::{
+    FileSink, LineFormat, LogSource, LogSourceKind, Logs, Sink, SinkFormat, SinkKind, WhenFull,
+};
 pub use origin::{Given, Origin, Source};
 pub use plugin::{Budget, Component, Grants, Isolation, OnFault, Plugin};
 pub use reader::Environment;

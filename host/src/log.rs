@@ -246,7 +246,7 @@ impl Corridor {
         settings: source::Settings,
     ) -> (LineIntake, Task) {
         let bound = self.shared.settings.lines;
-        let inlet = self.inlet(Inlet::new(source.into(), settings.patient, bound));
+        let inlet = self.inlet(Inlet::new(source.into(), settings.wait, bound));
         let walk = Walk::new(&self.shared, &inlet, settings.parse, Kind::Lines)
             .joining(Unframer::new(settings.frames), Joiner::new(settings.join));
         (LineIntake::new(inlet), Box::pin(walk.run()))
@@ -255,7 +255,7 @@ impl Corridor {
     /// Opens a source of records. Whoever puts them in never waits.
     pub fn records(&self, source: impl Into<Source>) -> (Intake, Task) {
         let bound = self.shared.settings.records;
-        let inlet = self.inlet(Inlet::new(source.into(), false, bound));
+        let inlet = self.inlet(Inlet::new(source.into(), source::Wait::No, bound));
         let walk = Walk::new(&self.shared, &inlet, parse::Settings::default(), Kind::Records);
         (Intake::new(inlet), Box::pin(walk.run()))
     }
@@ -585,7 +585,8 @@ mod tests {
         bench.corridor = corridor;
         bench.tasks.abort_all();
         bench.tasks = tasks.into_iter().collect();
-        let intake = bench.lines(source::Settings { patient: true, ..source::Settings::default() });
+        let intake = bench
+            .lines(source::Settings { wait: source::Wait::Endless, ..source::Settings::default() });
         let expected: Vec<String> = (0..5000).map(|number| format!("line {number}")).collect();
         let lines = expected.clone();
         let mut writing = JoinSet::new();
@@ -611,7 +612,8 @@ mod tests {
         let queue = Bound { items: 1, weight: 1 };
         let slow = sink::Settings { queue, ..sink::Settings::new("slow", raw()) };
         let (corridor, mut tasks) = corridor(vec![(slow, Box::new(sink.clone()))]);
-        let settings = source::Settings { patient: true, ..source::Settings::default() };
+        let settings =
+            source::Settings { wait: source::Wait::Endless, ..source::Settings::default() };
         let (intake, task) = corridor.lines("stdin", settings);
         tasks.spawn(task);
         // One with the sink, one in its queue, one that finds no room there.

@@ -85,7 +85,7 @@ def configuration(name, plugins, line_format, rotate_at):
     })
 
 
-def configuration_with(name, plugins, line_format, queue, sinks):
+def configuration_with(name, plugins, line_format, queue, sinks, when_full="wait"):
     tables = "\n".join(f'[sinks.{sink}]\ntype = "file"\npath = "{name}/{sink}.log"\n{settings}\n'
                        for sink, settings in sinks.items())
     return f"""\
@@ -100,6 +100,7 @@ queue = "{queue}"
 [sources.app]
 type = "app"
 format = "{line_format}"
+when-full = "{when_full}"
 
 [plugins.redact]
 component = "builtin:redact"
@@ -209,11 +210,16 @@ def age(path):
 
 
 def everything_or_counted(case, writer):
-    """A writer in a hurry and a queue of the least size: what does not arrive is a number."""
-    name = "hurry"
+    """A writer in a hurry and a queue of the least size: it waits and all arrives, or what does not is a number."""
+    for when_full in ("wait", "drop"):
+        in_a_hurry(case, writer, when_full)
+
+
+def in_a_hurry(case, writer, when_full):
+    name = f"hurry-{when_full}"
     # One sink: what is dropped at the source is dropped once.
     config = configuration_with(name, ["redact"], "auto", "64 KiB",
-                                {"raw": 'max-size = "1 GiB"\nformat = "text"'})
+                                {"raw": 'max-size = "1 GiB"\nformat = "text"'}, when_full)
     # It stays a while after its last line, so that the counters can be read.
     command = ["sh", "-c", f'"$0" "$1" {LINES} 1000000000 0; sleep 6', sys.executable, writer]
     folder, tamis = start(case, name, config, command)
@@ -223,21 +229,23 @@ def everything_or_counted(case, writer):
         before = sink.stat().st_size
         time.sleep(1)
         return before > 0 and sink.stat().st_size == before
-    case.need_within("hurry: what arrives has arrived", 60, settled)
+    case.need_within(f"{name}: what arrives has arrived", 60, settled)
     scrape = tamis.metrics()
-    case.equal("hurry: status 0", tamis.process.wait(30), 0)
+    case.equal(f"{name}: status 0", tamis.process.wait(30), 0)
     lines = sink.read_bytes().split(b"\n")
     # The last line has no end of its own.
     arrived = len(lines) - (lines[-1] == b"")
     total = LINES + LINES // 1000
-    dropped = {name: scrape.sum(name) for name in scrape.samples
-               if re.fullmatch("tamis_(log|sink)_dropped_(records|lines)_total", name)}
-    case.note(f"hurry: {arrived} of {total} lines arrived; {dropped}")
-    case.check("hurry: what is missing is counted", total - arrived == sum(dropped.values()),
+    dropped = {metric: scrape.sum(metric) for metric in scrape.samples
+               if re.fullmatch("tamis_(log|sink)_dropped_(records|lines)_total", metric)}
+    case.note(ff"{name}: {arrived} of {total} lines arrived; {dropped}")
+    case.check(f"{name}: what is missing is counted", total - arrived == sum(dropped.values()),
                f"{total - arrived} of {total} lines are missing, counted are {dropped}")
+    if when_full == "wait":
+        case.equal(f"{name}: everything arrives", arrived, total)
     numbers = [number for number, _ in numbered(lines)]
-    case.equal("hurry: no line is there twice", len(numbers), len(set(numbers)))
-    in_order(case, "hurry", numbers)
+    case.equal(f"{name}: no line is there twice", len(numbers), len(set(numbers)))
+    in_order(case, name, numbers)
 
 
 def signals(case):

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::assemble::fault;
-use crate::config::{self, Config, Faults, LineFormat, LogSourceKind, SinkFormat, SinkKind};
+use crate::config::{
+    self, Config, Faults, LineFormat, LogSourceKind, SinkFormat, SinkKind, WhenFull,
+};
 use crate::filter::logs::LogChain;
 use crate::filter::{Record, Severity, Source};
 use crate::log::sink::format::{Format, Text};
 use crate::log::sink::{self, Sink, file, stdout};
-use crate::log::source::{self, Intake};
+use crate::log::source::{self, Intake, Wait};
 use crate::log::{Corridor, Hooks, Settings, Task, parse};
 use crate::plugin::services::Inbox;
 
@@ -99,16 +102,26 @@ pub fn severity(level: config::Level) -> Severity {
     }
 }
 
-/// How the lines of a kind of source are read. `patient` sources wait for room.
-pub fn lines(config: &Config, kind: LogSourceKind, patient: bool) -> source::Settings {
+/// How long the output of an application waits for room, at most. Longer than any hook may take
+/// on a batch, so that it is in vain only when something is badly wrong.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// How the lines of a kind of source are read.
+pub fn lines(config: &Config, kind: LogSourceKind) -> source::Settings {
     let configured = config.logs.sources.iter().find(|source| source.kind == kind);
+    let when_full = configured.map_or(WhenFull::default(), |source| source.when_full);
+    let wait = match (when_full, kind) {
+        (WhenFull::Drop, _) => Wait::No,
+        (WhenFull::Wait, LogSourceKind::App) => Wait::Limited(LONGEST_WAIT),
+        (WhenFull::Wait, LogSourceKind::Stdin) => Wait::Endless,
+    };
     let format = match configured.map_or(LineFormat::Auto, |source| source.format) {
         LineFormat::Auto => parse::Format::Auto,
         LineFormat::Raw => parse::Format::Plain,
         LineFormat::Json => parse::Format::Json,
     };
     source::Settings {
-        patient,
+        wait,
         parse: parse::Settings { format, ..parse::Settings::default() },
         ..source::Settings::default()
     }

@@ -22,8 +22,8 @@ pub struct Logs {
     pub access: bool,
     /// From which severity on tamis' own events become records. Default: info.
     pub level: Level,
-    /// How much may wait between two steps, 64 KiB to 1 GiB. Default: 8 MiB. Beyond it,
-    /// sources that can wait do, and of the others records are dropped and counted.
+    /// How much may wait between two steps, 64 KiB to 1 GiB. Default: 8 MiB. Beyond it, lines
+    /// wait or are dropped as their source says, and records of others are dropped; all counted.
     pub queue: ByteSize,
     /// The longest line, 1 KiB to 16 MiB; longer ones are cut. Default: 64 KiB.
     pub max_line: ByteSize,
@@ -40,6 +40,8 @@ pub struct LogSource {
     pub kind: LogSourceKind,
     /// How its lines are read. Default: auto.
     pub format: LineFormat,
+    /// What becomes of lines that find the queue full. Default: they wait.
+    pub when_full: WhenFull,
     /// Where it is configured.
     pub origin: Origin,
 }
@@ -51,6 +53,17 @@ pub enum LogSourceKind {
     App,
     /// Standard input of tamis.
     Stdin,
+}
+
+/// What becomes of what finds the queue full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// It waits, and with it whoever writes; the output of a command for ten seconds at most, then
+    /// it is dropped and counted.
+    #[default]
+    Wait,
+    /// It is dropped and counted.
+    Drop,
 }
 
 /// How lines become records.
@@ -165,12 +178,19 @@ impl LogSource {
     pub(super) fn predefined(name: &Given<Name>) -> Option<Self> {
         let kind = LogSourceKind::CHOICES.iter().find(|(word, _)| name.value == *word)?.1;
         let origin = name.origin.clone();
-        Some(Self { name: name.value.clone(), kind, format: LineFormat::Auto, origin })
+        Some(Self {
+            name: name.value.clone(),
+            kind,
+            format: LineFormat::Auto,
+            when_full: WhenFull::default(),
+            origin,
+        })
     }
 
     pub(super) fn read(name: Name, mut table: Table<'_>) -> Self {
         let format =
             &[("auto", LineFormat::Auto), ("raw", LineFormat::Raw), ("json", LineFormat::Json)];
+        let when_full = &[("wait", WhenFull::Wait), ("drop", WhenFull::Drop)];
         let origin = table.origin();
         let predefined = LogSourceKind::CHOICES.iter().find(|(word, _)| name == *word);
         let read = |value: &Value<'_>| value.choice(LogSourceKind::CHOICES);
@@ -179,8 +199,9 @@ impl LogSource {
             None => table.need("type", "\"app\"", read),
         };
         let format = table.or("format", LineFormat::Auto, |v| v.choice(format));
+        let when_full = table.or("when-full", WhenFull::default(), |v| v.choice(when_full));
         table.finish();
-        Self { name, kind: kind.unwrap_or(LogSourceKind::App), format, origin }
+        Self { name, kind: kind.unwrap_or(LogSourceKind::App), format, when_full, origin }
     }
 }
 

@@ -192,6 +192,7 @@ mod tests {
             ("type", "\"app\"") => "\"stdin\"",
             ("type", "\"stdout\"") => "\"stderr\"",
             ("format", "\"auto\"") => "\"raw\"",
+            ("when-full", _) => "\"drop\"",
             ("format", "\"text\"") => "\"json\"",
             _ => "",
         };

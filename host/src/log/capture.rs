@@ -116,11 +116,12 @@ mod tests {
 
     use super::*;
     use crate::filter::queue::Bound;
-    use crate::log::source::{Inlet, Item};
+    use crate::log::source::{Inlet, Item, Wait};
 
     /// The records that `emit` makes, with room for three.
     fn records(least: Severity, emit: impl FnOnce()) -> (Vec<Record>, u64) {
-        let inlet = Arc::new(Inlet::new("host".into(), false, Bound { items: 3, weight: 1 << 20 }));
+        let inlet =
+            Arc::new(Inlet::new("host".into(), Wait::No, Bound { items: 3, weight: 1 << 20 }));
         let capture =
             Capture::new(Intake::new(Arc::clone(&inlet)), Clock::fixed(7), "tamis", least);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(capture), emit);

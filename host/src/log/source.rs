@@ -1,14 +1,14 @@
 //! Where records come from: the queue at the beginning of the corridor, and who may wait for
 //! room in it.
 //!
-//! Who reads a pipe that an application writes to must never keep it waiting: what finds no
-//! room is dropped, the newest first, and counted. Who reads something that waits by itself
-//! waits.
+//! What finds no room waits, is dropped and counted, or first the one and then the other: see
+//! [`Wait`]. Whoever is dropped is the newest.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::ledger::{Balance, Ledger, Reason};
 use super::{batch, parse};
@@ -30,11 +30,25 @@ pub(super) enum Item {
     Record(Box<Record>),
 }
 
+/// How long what finds no room waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wait {
+    /// Not at all: it is dropped, and whoever writes is never held up.
+    #[default]
+    No,
+    /// So long at most, then it is dropped, and so is what follows, at once, until there is room
+    /// again. Whoever writes is held to the pace of the corridor, and never stopped by it: for
+    /// the output of an application. A sink that does not keep up is no reason to wait.
+    Limited(Duration),
+    /// Until there is room, in the sinks as well: for what waits by itself, like a pipe from a file.
+    Endless,
+}
+
 /// How a source of lines is read.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// The source waits for room; else what finds none is dropped.
-    pub patient: bool,
+    /// What becomes of lines that find no room.
+    pub wait: Wait,
     /// What engines may have put around its lines.
     pub frames: parse::unframe::Frames,
     /// Which lines belong together.
@@ -71,7 +85,9 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub(super) struct Inlet {
     pub(super) source: Source,
-    pub(super) patient: bool,
+    pub(super) wait: Wait,
+    /// The last wait for room was in vain.
+    in_vain: AtomicBool,
     pub(super) queue: Queue<Item>,
     pub(super) lines: Ledger,
     pub(super) records: Ledger,
@@ -83,10 +99,11 @@ pub(super) struct Inlet {
 }
 
 impl Inlet {
-    pub(super) fn new(source: Source, patient: bool, bound: Bound) -> Self {
+    pub(super) fn new(source: Source, wait: Wait, bound: Bound) -> Self {
         Self {
             source,
-            patient,
+            wait,
+            in_vain: AtomicBool::new(false),
             queue: Queue::new(bound),
             lines: Ledger::default(),
             records: Ledger::default(),
@@ -139,8 +156,8 @@ impl LineIntake {
         Self(Arc::new(Open(inlet)))
     }
 
-    /// Takes a chunk of lines. Waits for room if the source is patient; else it is dropped
-    /// and counted when there is none.
+    /// Takes a chunk of lines. When there is no room, it waits as the source does, and is dropped
+    /// and counted if that is in vain.
     ///
     /// Dropping the future while it waits drops the chunk, counted.
     pub async fn push(&self, chunk: Chunk) {
@@ -153,15 +170,33 @@ impl LineIntake {
         // Undone once the chunk is inside, however this ends.
         let mut loss = Loss { inlet, count, bytes, reason: Reason::Shutdown };
         let weight = chunk.bytes.len() + size_of::<Chunk>();
-        match inlet.queue.try_push(weight, Item::Chunk(chunk, Instant::now())) {
-            Ok(()) => loss.count = 0,
-            Err(Refused::Full(item)) if inlet.patient => {
-                if inlet.queue.push(weight, item).await.is_ok() {
-                    loss.count = 0;
-                }
+        let item = match inlet.queue.try_push(weight, Item::Chunk(chunk, Instant::now())) {
+            Ok(()) => {
+                inlet.in_vain.store(false, Ordering::Relaxed);
+                loss.count = 0;
+                return;
             }
-            Err(Refused::Full(_)) => loss.reason = Reason::Full,
-            Err(Refused::Closed(_)) => {}
+            Err(Refused::Closed(_)) => return,
+            Err(Refused::Full(item)) => item,
+        };
+        let pushed = match inlet.wait {
+            Wait::Endless => Ok(inlet.queue.push(weight, item).await),
+            Wait::Limited(limit) if !inlet.in_vain.load(Ordering::Relaxed) => {
+                timeout(limit, inlet.queue.push(weight, item)).await
+            }
+            Wait::Limited(_) | Wait::No => {
+                loss.reason = Reason::Full;
+                return;
+            }
+        };
+        match pushed {
+            Ok(Ok(())) => loss.count = 0,
+            // The corridor is closed.
+            Ok(Err(_)) => {}
+            Err(_) => {
+                inlet.in_vain.store(true, Ordering::Relaxed);
+                loss.reason = Reason::Full;
+            }
         }
     }
 }
@@ -220,8 +255,8 @@ mod tests {
     use super::lines::Stream;
     use super::*;
 
-    fn inlet(patient: bool, weight: usize) -> Arc<Inlet> {
-        Arc::new(Inlet::new("child".into(), patient, Bound { items: 100, weight }))
+    fn inlet(wait: Wait, weight: usize) -> Arc<Inlet> {
+        Arc::new(Inlet::new("child".into(), wait, Bound { items: 100, weight }))
     }
 
     fn chunk(text: &str) -> Chunk {
@@ -236,7 +271,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_cannot_wait_drops_the_newest_and_counts_it() {
-        let inlet = inlet(false, 100);
+        let inlet = inlet(Wait::No, 100);
         let intake = LineIntake::new(Arc::clone(&inlet));
         intake.push(chunk("one\ntwo\n")).await;
         intake.push(chunk("three\nfour\nfive")).await;
@@ -248,7 +283,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_can_wait_waits_and_giving_up_is_counted() {
-        let inlet = inlet(true, 60);
+        let inlet = inlet(Wait::Endless, 60);
         let intake = LineIntake::new(Arc::clone(&inlet));
         intake.push(chunk("one\n")).await;
         let late = intake.clone();
@@ -269,9 +304,30 @@ mod tests {
         assert_eq!(lines.dropped[Reason::Shutdown as usize], 1);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn who_can_wait_a_while_does_so_once_until_there_is_room_again() {
+        let limit = Duration::from_secs(10);
+        let inlet = inlet(Wait::Limited(limit), 60);
+        let intake = LineIntake::new(Arc::clone(&inlet));
+        let timed = async |text: &str| {
+            let begun = Instant::now();
+            intake.push(chunk(text)).await;
+            begun.elapsed()
+        };
+        assert_eq!(timed("one\n").await, Duration::ZERO);
+        assert!(timed("two\n").await >= limit, "there is no room, and none comes");
+        assert_eq!(timed("three\n").await, Duration::ZERO, "nobody is held up twice for one fault");
+        assert_eq!(inlet.snapshot().lines.dropped[Reason::Full as usize], 2);
+        inlet.queue.pop().await;
+        assert_eq!(timed("four\n").await, Duration::ZERO);
+        assert!(timed("five\n").await >= limit, "there was room, so it is worth waiting again");
+        assert_eq!(inlet.snapshot().lines.dropped[Reason::Full as usize], 3);
+        assert!(inlet.snapshot().lines.holds());
+    }
+
     #[tokio::test]
     async fn the_queue_ends_with_the_last_who_puts_something_in() {
-        let inlet = inlet(false, 1000);
+        let inlet = inlet(Wait::No, 1000);
         let intake = Intake::new(Arc::clone(&inlet));
         let other = intake.clone();
         assert!(intake.push(Record::structured(1, None, "x")));

@@ -14,7 +14,7 @@ use super::parse::unframe::Unframer;
 use super::parse::{self, Parser};
 use super::sink::outlet::Patience;
 use super::source::lines::Chunk;
-use super::source::{Inlet, Item};
+use super::source::{Inlet, Item, Wait};
 use super::{Kind, Running, Shared};
 use crate::filter::queue::Bound;
 use crate::filter::record::Record;
@@ -237,12 +237,16 @@ impl Walk {
     /// for what comes meanwhile. The last eighth is kept, so that one sink does not make the
     /// source drop what the others would have taken.
     fn patience(&self) -> Patience {
+        match self.inlet.wait {
+            Wait::Endless => return Patience::Endless,
+            // Nothing is dropped for want of room here, so nothing has to be hurried.
+            Wait::Limited(_) => return Patience::Brief,
+            Wait::No => {}
+        }
         let settings = &self.shared.settings;
         let bound = if self.lines.is_some() { settings.lines } else { settings.records };
         let queue = &self.inlet.queue;
-        if self.inlet.patient {
-            Patience::Endless
-        } else if queue.weight() <= bound.weight / 8 * 7 && queue.len() <= bound.items / 8 * 7 {
+        if queue.weight() <= bound.weight / 8 * 7 && queue.len() <= bound.items / 8 * 7 {
             Patience::Brief
         } else {
             Patience::None

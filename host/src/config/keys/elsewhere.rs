@@ -432,6 +432,11 @@ pub(super) const ELSEWHERE: &[(&str, &[&str], &str)] = &[
         "write level = \"info\" for what tamis itself says, [sinks.NAME] with `min-level` for what is written",
     ),
     ("logs", &["buffer", "buffer-size", "queue-size"], "write queue = \"8 MiB\""),
+    (
+        "sources.*",
+        &["overflow", "on-overflow", "backpressure", "drop"],
+        "write when-full = \"drop\"",
+    ),
     ("sinks.*", &["max-bytes", "rotate-size", "size"], "write max-size = \"10 MiB\""),
     (
         "sinks.*",

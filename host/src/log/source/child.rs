@@ -322,7 +322,7 @@ mod tests {
 
     use super::*;
     use crate::filter::queue::Bound;
-    use crate::log::source::{Inlet, Item, Snapshot};
+    use crate::log::source::{Inlet, Item, Snapshot, Wait};
 
     fn settings() -> Settings {
         Settings { forward: false, adopt: false, ..Settings::default() }
@@ -344,7 +344,7 @@ mod tests {
     ) -> Ran {
         let child = Child::start("sh", ["-c", script], settings).unwrap();
         let inlet =
-            Arc::new(Inlet::new("child".into(), false, Bound { items: 10_000, weight: room }));
+            Arc::new(Inlet::new("child".into(), Wait::No, Bound { items: 10_000, weight: room }));
         let intake = LineIntake::new(Arc::clone(&inlet));
         let acting = act(child.control(), Arc::clone(&inlet));
         let (exit, ()) = tokio::join!(child.run(intake, Clock::fixed(1)), acting);
@@ -481,8 +481,11 @@ mod tests {
         let code = runtime.block_on(async {
             let child =
                 Child::start("sh", [OsString::from("-c"), script], Settings::default()).unwrap();
-            let inlet =
-                Arc::new(Inlet::new("child".into(), false, Bound { items: 100, weight: 1 << 20 }));
+            let inlet = Arc::new(Inlet::new(
+                "child".into(),
+                Wait::No,
+                Bound { items: 100, weight: 1 << 20 },
+            ));
             let intake = LineIntake::new(Arc::clone(&inlet));
             let show = async {
                 while let Some(Item::Chunk(chunk, _)) = inlet.queue.pop().await {

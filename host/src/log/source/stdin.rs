@@ -77,10 +77,10 @@ mod tests {
     use super::*;
     use crate::filter::queue::Bound;
     use crate::log::ledger::Balance;
-    use crate::log::source::{Inlet, Item};
+    use crate::log::source::{Inlet, Item, Wait};
 
     fn inlet(items: usize) -> Arc<Inlet> {
-        Arc::new(Inlet::new("stdin".into(), true, Bound { items, weight: 1 << 24 }))
+        Arc::new(Inlet::new("stdin".into(), Wait::Endless, Bound { items, weight: 1 << 24 }))
     }
 
     async fn texts(inlet: &Inlet) -> String {
