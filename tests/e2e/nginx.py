@@ -99,6 +99,16 @@ path = "/no-ws"
 upstream = "http://127.0.0.1:{websocket_port}"
 websocket = false
 
+[[routes]]
+path = "/ws-by-default"
+upstream = "http://127.0.0.1:{websocket_port}"
+plugins = ["timing"]
+
+[[routes]]
+path = "/no-ws-by-default"
+upstream = "http://127.0.0.1:{websocket_port}"
+plugins = ["redact"]
+
 [upstreams.nginx]
 servers = ["{nginx.url}"]
 
@@ -369,8 +379,11 @@ def websocket(case, tamis, python, helper):
         case.equal(f"WebSocket: {what} come back as they were sent", found[what], True)
     case.equal("WebSocket: silence is no end", found["after_a_pause"], "still there?")
     case.equal("WebSocket: the close code passes", found["close"], [4001, "as you wish"])
-    refused = subprocess.run([python, helper, "try", f"{url}/no-ws"], capture_output=True, text=True)
-    case.check("WebSocket: only where the route says so", refused.returncode != 0, refused.stdout)
+    # Frames pass no plugin, so where one changes bodies a tunnel has to be asked for.
+    for path, passes in (("ws-by-default", True), ("no-ws-by-default", False), ("no-ws", False)):
+        tried = subprocess.run([python, helper, "try", f"{url}/{path}"], capture_output=True, text=True)
+        case.check(f"WebSocket: /{path} {'passes' if passes else 'does not pass'}",
+                   (tried.returncode == 0) == passes, tried.stdout or tried.stderr)
 
 
 def http2(case, nginx, tamis):

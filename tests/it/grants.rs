@@ -319,3 +319,43 @@ async fn handles_of_wasi_are_bounded() {
         assert!(fault.message.contains("64 handles"), "{fault}");
     }
 }
+
+/// Two components in one; a text goes from the memory of the one into that of the other.
+const COMPOSED: &str = r#"
+(component
+  (component $callee
+    (core module $m
+      (memory (export "memory") 1)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+      (func (export "take") (param i32 i32)))
+    (core instance $i (instantiate $m))
+    (func (export "take") (param "text" string)
+      (canon lift (core func $i "take")
+        (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))
+  (component $caller
+    (import "take" (func $take (param "text" string)))
+    (core module $m
+      (memory (export "memory") 1)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+    (core instance $i (instantiate $m))
+    (core func $lowered
+      (canon lower (func $take) (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
+    (core module $main
+      (import "host" "take" (func $take (param i32 i32)))
+      (func (export "run") (call $take (i32.const 0) (i32.const 4))))
+    (core instance $j
+      (instantiate $main (with "host" (instance (export "take" (func $lowered))))))
+    (func (export "run") (canon lift (core func $j "run"))))
+  (instance $callee (instantiate $callee))
+  (instance $caller (instantiate $caller (with "take" (func $callee "take"))))
+  (export "run" (func $caller "run")))
+"#;
+
+#[tokio::test]
+async fn a_component_composed_of_several_is_judged_like_any_other() {
+    // The engine panicked on the code with which it joins the two.
+    let room = Room::default();
+    let component = wat::parse_str(COMPOSED).unwrap();
+    let error = refused(&room, &component, Grants::default()).await;
+    assert!(matches!(error, LoadError::Bind(BindError::NoLifecycle)), "{error}");
+}

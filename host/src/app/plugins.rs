@@ -275,13 +275,8 @@ fn explain(plugin: &config::Plugin, origin: &load::Origin, error: &LoadError) ->
     let fault = Fault::new(&plugin.origin, format!("`{origin}` {error}"));
     let fault = match error {
         LoadError::Imports(refused) => {
-            let lines: Vec<_> = refused
-                .iter()
-                .filter_map(|(_, verdict)| match verdict {
-                    plugin::grant::Verdict::Missing { line } => Some(line.clone()),
-                    _ => None,
-                })
-                .collect();
+            let names = refused.iter().map(|(name, _)| name.as_str());
+            let lines = grants(&plugin.grants).lines(names, plugin::hooks::CONTRACT);
             if lines.is_empty() {
                 fault
             } else {

@@ -19,7 +19,7 @@ use crate::config::{ByteSize, Environment};
 use crate::filter::Stance;
 use crate::plugin::cache::Cache;
 use crate::plugin::engine::{Capacity, Engine};
-use crate::plugin::grant::{Capability, Grants, Verdict};
+use crate::plugin::grant::{Grants, Verdict};
 use crate::plugin::hooks::CONTRACT;
 use crate::plugin::load::{self, Compiled, LoadError, Origin};
 
@@ -376,28 +376,17 @@ impl Page {
 
 /// What stands between a component and each of its imports, and the lines that grant them all.
 fn needs(names: &[String]) -> (Vec<Import>, Vec<String>) {
-    let mut grants = Grants::default();
-    // By the key of the line: a later one with more in it takes the place of the first.
-    let mut lines: Vec<(String, String)> = Vec::new();
-    let mut imports = Vec::new();
-    for name in names {
-        let (kind, note) = match grants.verdict(name, CONTRACT) {
+    let none = Grants::default();
+    let imports = names.iter().map(|name| {
+        let (kind, note) = match none.verdict(name, CONTRACT) {
             Verdict::Granted => ("free", free_note(name)),
             Verdict::Inert => ("types", None),
             Verdict::Foreign { why } => ("refused", Some(why)),
-            Verdict::Missing { line } => {
-                let key = line.split(" =").next().unwrap_or_default().to_owned();
-                lines.retain(|(known, _)| *known != key);
-                lines.push((key, line.clone()));
-                let capability =
-                    Capability::ALL.into_iter().find(|one| interface(name) == Some(one.as_str()));
-                grants.allow.extend(capability);
-                ("grant", Some(line))
-            }
+            Verdict::Missing { line } => ("grant", Some(line)),
         };
-        imports.push(Import { name: name.clone(), kind, note });
-    }
-    (imports, lines.into_iter().map(|(_, line)| line).collect())
+        Import { name: name.clone(), kind, note }
+    });
+    (imports.collect(), none.lines(names.iter().map(String::as_str), CONTRACT))
 }
 
 /// What is free and yet may need a line.

@@ -112,6 +112,29 @@ impl Grants {
         foreign("this host knows no such interface; build without whatever brings it in")
     }
 
+    /// The lines that would grant what is missing of these imports, one per key: together they
+    /// are enough, and each takes the place of a line of its key.
+    pub fn lines<'a>(
+        &self,
+        imports: impl IntoIterator<Item = &'a str>,
+        contract: &str,
+    ) -> Vec<String> {
+        let mut grants = self.clone();
+        let mut lines: Vec<String> = Vec::new();
+        let key = |line: &str| line.split(" =").next().unwrap_or_default().to_owned();
+        for import in imports {
+            let Verdict::Missing { line } = grants.verdict(import, contract) else { continue };
+            // What was granted before stands in the later line as well.
+            lines.retain(|known| key(known) != key(&line));
+            lines.push(line);
+            let interface = import.strip_prefix("tamis:plugin/").unwrap_or(import);
+            let interface = interface.split('@').next().unwrap_or(interface);
+            let named = Capability::ALL.into_iter().find(|one| one.as_str() == interface);
+            grants.allow.extend(named);
+        }
+        lines
+    }
+
     fn own(&self, interface: &str, version: &str, contract: &str) -> Verdict {
         if !is_compatible(version, contract) {
             let why = format!(
@@ -165,6 +188,18 @@ pub fn is_compatible(version: &str, contract: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_lines_that_are_missing_are_one_per_key() {
+        let imports = ["metrics", "outbound-http", "log", "state", "errors"]
+            .map(|name| format!("tamis:plugin/{name}@0.1.0"));
+        let lines = |grants: Grants| grants.lines(imports.iter().map(String::as_str), "0.1.0");
+        assert_eq!(
+            lines(grants(&[Capability::Metrics], &[])),
+            ["allow-http = [\"https://HOST\"]", "allow = [\"metrics\", \"state\", \"errors\"]"]
+        );
+        assert_eq!(lines(grants(&Capability::ALL, &["https://a"])), Vec::<String>::new());
+    }
 
     fn grants(allow: &[Capability], http: &[&str]) -> Grants {
         Grants {
