@@ -67,7 +67,8 @@ if [ "${1:-}" = --install ]; then exit; fi
 if [ -z "${TAMIS:-}" ] && [ "${1:-}" != --list ]; then
   profile=${TAMIS_PROFILE:-release}
   target=${CARGO_TARGET_DIR:-target}
-  if [ "$profile" = release ]; then cargo build --release --package tamis-host; else cargo build --package tamis-host; fi
+  # As `cargo run` selects packages: with others selected the features differ, and all is built again.
+  if [ "$profile" = release ]; then cargo build --release --bin tamis; else cargo build --bin tamis; fi
   TAMIS=$target/$profile/tamis
 fi
 export TAMIS=${TAMIS:-}
