@@ -238,7 +238,7 @@ def in_a_hurry(case, writer, when_full):
     total = LINES + LINES // 1000
     dropped = {metric: scrape.sum(metric) for metric in scrape.samples
                if re.fullmatch("tamis_(log|sink)_dropped_(records|lines)_total", metric)}
-    case.note(ff"{name}: {arrived} of {total} lines arrived; {dropped}")
+    case.note(f"{name}: {arrived} of {total} lines arrived; {dropped}")
     case.check(f"{name}: what is missing is counted", total - arrived == sum(dropped.values()),
                f"{total - arrived} of {total} lines are missing, counted are {dropped}")
     if when_full == "wait":
