@@ -19,7 +19,7 @@ use crate::config::{ByteSize, Environment};
 use crate::filter::Stance;
 use crate::plugin::cache::Cache;
 use crate::plugin::engine::{Capacity, Engine};
-use crate::plugin::grant::{Grants, Verdict};
+use crate::plugin::grant::{Grants, Verdict, interface};
 use crate::plugin::hooks::CONTRACT;
 use crate::plugin::load::{self, Compiled, LoadError, Origin};
 
@@ -393,12 +393,6 @@ fn needs(names: &[String]) -> (Vec<Import>, Vec<String>) {
 fn free_note(import: &str) -> Option<String> {
     let note = "upstreams; others by allow-probe = [\"tcp://HOST:PORT\"]";
     (interface(import) == Some("probe")).then(|| note.to_owned())
-}
-
-/// The interface of the contract that an import or export names.
-fn interface(name: &str) -> Option<&str> {
-    let rest = name.strip_prefix("tamis:plugin/")?;
-    Some(rest.split('@').next().unwrap_or(rest))
 }
 
 /// The highest version of the contract that it names.

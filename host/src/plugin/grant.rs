@@ -127,9 +127,8 @@ impl Grants {
             // What was granted before stands in the later line as well.
             lines.retain(|known| key(known) != key(&line));
             lines.push(line);
-            let interface = import.strip_prefix("tamis:plugin/").unwrap_or(import);
-            let interface = interface.split('@').next().unwrap_or(interface);
-            let named = Capability::ALL.into_iter().find(|one| one.as_str() == interface);
+            let named =
+                Capability::ALL.into_iter().find(|one| interface(import) == Some(one.as_str()));
             grants.allow.extend(named);
         }
         lines
@@ -173,6 +172,12 @@ impl Grants {
             }
         }
     }
+}
+
+/// The interface of the contract that an import or export names.
+pub fn interface(name: &str) -> Option<&str> {
+    let rest = name.strip_prefix("tamis:plugin/")?;
+    Some(rest.split('@').next().unwrap_or(rest))
 }
 
 /// Whether a component built for `version` of the contract runs on a host of `contract`:

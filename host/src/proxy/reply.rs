@@ -241,27 +241,19 @@ fn request_body(error: &BodyError) -> Reply {
 
 /// An answer whose head was fine.
 fn answer(error: &BodyError) -> Reply {
-    use StatusCode as S;
-    let text = "The answer of the service could not be passed on.";
-    match error {
-        BodyError::Cut(cause) => match cause.downcast_ref::<BodyStop>() {
-            Some(BodyStop::Closed(closed)) => return plugin_failed(closed),
-            None => return reply(S::BAD_GATEWAY, text, Outcome::Fault, "coding"),
-            Some(_) => {}
-        },
-        BodyError::UpstreamIdle(_) => {
-            let (outcome, kind) = broken(error);
-            return reply(
-                S::GATEWAY_TIMEOUT,
-                "The service took too long to answer.",
-                outcome,
-                kind,
-            );
-        }
-        _ => {}
+    if let BodyError::Cut(cause) = error
+        && let Some(BodyStop::Closed(closed)) = cause.downcast_ref()
+    {
+        return plugin_failed(closed);
     }
+    let (status, text) = match error {
+        BodyError::UpstreamIdle(_) => {
+            (StatusCode::GATEWAY_TIMEOUT, "The service took too long to answer.")
+        }
+        _ => (StatusCode::BAD_GATEWAY, "The answer of the service could not be passed on."),
+    };
     let (outcome, kind) = broken(error);
-    reply(S::BAD_GATEWAY, text, outcome, kind)
+    reply(status, text, outcome, kind)
 }
 
 /// What a request gets that was refused before it became an exchange, or as it did.
