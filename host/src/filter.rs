@@ -162,8 +162,8 @@ pub struct Subscription {
     pub request: Option<Phase>,
     /// Of responses.
     pub response: Option<Phase>,
-    /// Once per exchange, with these attributes.
-    pub done: Option<FieldFilter>,
+    /// Of ends of exchanges.
+    pub done: Option<DoneSubscription>,
     /// Of records.
     pub logs: Option<LogSubscription>,
     /// How often to tick.
@@ -172,6 +172,28 @@ pub struct Subscription {
     pub health: bool,
     /// Whether to take error events.
     pub errors: bool,
+}
+
+/// Which ends of exchanges are told, and with what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DoneSubscription {
+    /// Which attributes to send.
+    pub fields: FieldFilter,
+    /// Answers with a lower status pass unseen; 0 for all.
+    pub min_status: u16,
+}
+
+impl DoneSubscription {
+    /// Whether the plugin is told of an exchange that ended so. What failed always is, and what
+    /// ended without an answer.
+    pub fn wants(&self, summary: &Summary) -> bool {
+        match (summary.outcome, summary.status) {
+            (Outcome::Completed | Outcome::Answered | Outcome::Refused, Some(status)) => {
+                status.as_u16() >= self.min_status
+            }
+            _ => true,
+        }
+    }
 }
 
 /// What the hooks of one direction receive.
@@ -604,5 +626,37 @@ mod tests {
         assert_eq!(all.iter().count(), Hook::ALL.len());
         let one = Hooks::default().with(Hook::OnDone);
         assert_eq!(one.iter().collect::<Vec<_>>(), [Hook::OnDone]);
+    }
+
+    #[test]
+    fn who_cares_for_failures_is_told_of_nothing_else() {
+        let wanted = DoneSubscription { fields: FieldFilter::Nothing, min_status: 500 };
+        for (outcome, status, is_told) in [
+            (Outcome::Completed, Some(200), false),
+            (Outcome::Completed, Some(499), false),
+            (Outcome::Completed, Some(500), true),
+            (Outcome::Answered, Some(200), false),
+            (Outcome::Answered, Some(503), true),
+            (Outcome::Refused, Some(404), false),
+            (Outcome::Refused, None, true),
+            (Outcome::ClientClosed, Some(200), true),
+            (Outcome::ClientClosed, None, true),
+            (Outcome::UpstreamFailed, Some(200), true),
+            (Outcome::UpstreamTimeout, Some(504), true),
+            (Outcome::Fault, Some(200), true),
+        ] {
+            let summary = Summary {
+                outcome,
+                status: status.map(|status| StatusCode::from_u16(status).unwrap()),
+                request_bytes: 0,
+                response_bytes: 0,
+                total: Duration::ZERO,
+                upstream: Duration::ZERO,
+                plugins: Duration::ZERO,
+                error_type: None,
+            };
+            assert_eq!(wanted.wants(&summary), is_told, "{outcome:?} {status:?}");
+            assert!(DoneSubscription::default().wants(&summary), "all of them, by default");
+        }
     }
 }

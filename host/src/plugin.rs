@@ -563,7 +563,7 @@ impl Filter for Plugin {
     async fn on_done(&self, visit: Visit<'_>, summary: &Summary) -> Result<(), Fault> {
         const HOOK: Hook = Hook::OnDone;
         let exchange = visit.exchange;
-        let wanted = self.wants.done.as_ref().unwrap_or(&FieldFilter::Nothing);
+        let wanted = self.wants.done.as_ref().map_or(&FieldFilter::Nothing, |done| &done.fields);
         let attributes = done_attributes(exchange, summary, wanted);
         let attributes = convert::attributes(&attributes);
         let mut farewell = Farewell { worker: self.worker(visit), visit, told: false };

@@ -310,7 +310,7 @@ impl Run<'_> {
                 // Whoever answers has the body to itself: what was not read closes the
                 // connection or is drained by the server.
                 drop(body);
-                self.ending.ends(Outcome::Refused, None);
+                self.ending.ends(Outcome::Answered, None);
                 Answer::local(response, below)
             }
             RequestWalk::Aborted => return Err(Failure::Aborted),

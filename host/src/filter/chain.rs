@@ -293,7 +293,7 @@ impl Chain {
             let filter = &link.filter;
             let told = self.done
                 && place.active
-                && filter.wants().done.is_some()
+                && filter.wants().done.as_ref().is_some_and(|done| done.wants(summary))
                 && filter.hooks().contains(Hook::OnDone);
             if told {
                 // The outcome of the call is in the plugin's account; there is nothing left
@@ -456,7 +456,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::filter::exchange::{Moment, Opening, Outcome};
     use crate::filter::{
-        Chunk, ChunkAction, FieldFilter, Hooks, Paths, Phase, Subscription, TraceContext, Value,
+        Chunk, ChunkAction, DoneSubscription, FieldFilter, Hooks, Paths, Phase, Subscription,
+        TraceContext, Value,
     };
 
     type Head = Box<dyn Fn(&HeaderMap) -> Result<HeadAction, Fault> + Send + Sync>;
@@ -483,7 +484,7 @@ pub(crate) mod tests {
             let wants = Subscription {
                 request: Some(phase.clone()),
                 response: Some(phase),
-                done: Some(FieldFilter::Nothing),
+                done: Some(DoneSubscription::default()),
                 ..Subscription::default()
             };
             Self {

@@ -61,15 +61,17 @@ pub struct ResponseHead {
 /// How an exchange ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Everything went through.
+    /// With the answer of the upstream.
     Completed,
+    /// With the answer of a plugin.
+    Answered,
     /// The client went away.
     ClientClosed,
     /// The upstream refused, broke off or answered nonsense.
     UpstreamFailed,
     /// The upstream took too long.
     UpstreamTimeout,
-    /// Answered or aborted by a plugin, or refused by a limit of the host.
+    /// Aborted by a plugin, or refused by a limit of the host.
     Refused,
     /// A plugin failed and is `closed` on faults.
     Fault,
@@ -80,6 +82,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",
+            Self::Answered => "answered",
             Self::ClientClosed => "client-closed",
             Self::UpstreamFailed => "upstream-failed",
             Self::UpstreamTimeout => "upstream-timeout",

@@ -21,10 +21,10 @@ use super::bindings::tamis::plugin::{
 use crate::filter::background::{Check, PageRequest, Status};
 use crate::filter::chain::MAX_FIELDS;
 use crate::filter::{
-    Attribute, BodyLimits, BodyMode, Chunk, ChunkAction, Edit, Fault, FaultKind, FieldFilter,
-    HeadAction, LocalResponse, LogChange, LogEdit, LogForm, LogSubscription, Origin, Outcome,
-    Overflow, Passage, Paths, Phase, Record, RequestHead, ResponseHead, Severity, Splice, Stance,
-    Subscription, Summary, TraceContext, Unit, Value,
+    Attribute, BodyLimits, BodyMode, Chunk, ChunkAction, DoneSubscription, Edit, Fault, FaultKind,
+    FieldFilter, HeadAction, LocalResponse, LogChange, LogEdit, LogForm, LogSubscription, Origin,
+    Outcome, Overflow, Passage, Paths, Phase, Record, RequestHead, ResponseHead, Severity, Splice,
+    Stance, Subscription, Summary, TraceContext, Unit, Value,
 };
 
 pub mod events;
@@ -146,6 +146,7 @@ pub fn summary<'a>(
             Outcome::ClientClosed => http_types::Outcome::ClientClosed,
             Outcome::UpstreamFailed => http_types::Outcome::UpstreamFailed,
             Outcome::UpstreamTimeout => http_types::Outcome::UpstreamTimeout,
+            Outcome::Answered => http_types::Outcome::Answered,
             Outcome::Refused => http_types::Outcome::Refused,
             Outcome::Fault => http_types::Outcome::Fault,
         },
@@ -559,7 +560,10 @@ pub fn subscription(from: lifecycle_types::Subscription) -> Subscription {
         paths: Paths::new(from.paths),
         request: from.request.map(phase),
         response: from.response.map(phase),
-        done: from.done.map(field_filter),
+        done: from.done.map(|done| DoneSubscription {
+            fields: field_filter(done.fields),
+            min_status: done.min_status,
+        }),
         logs: from.logs.map(|logs| LogSubscription {
             form: match logs.form {
                 lifecycle_types::LogForm::Raw => LogForm::Raw,

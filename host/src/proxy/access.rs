@@ -237,7 +237,7 @@ struct AfterInner {
     records: Option<Records>,
     host: Arc<metrics::Host>,
     active: Gauge,
-    outcomes: [(Outcome, Counter); 6],
+    outcomes: [(Outcome, Counter); 7],
 }
 
 impl After {
@@ -255,6 +255,7 @@ impl After {
             active: host.exchanges.active.with([]).split(),
             outcomes: [
                 outcome(Outcome::Completed),
+                outcome(Outcome::Answered),
                 outcome(Outcome::ClientClosed),
                 outcome(Outcome::UpstreamFailed),
                 outcome(Outcome::UpstreamTimeout),
@@ -338,7 +339,9 @@ impl After {
 pub fn record(exchange: &Exchange, summary: &Summary) -> Record {
     let severity = match summary.outcome {
         Outcome::UpstreamFailed | Outcome::UpstreamTimeout | Outcome::Fault => Severity::Warn,
-        Outcome::Completed | Outcome::ClientClosed | Outcome::Refused => Severity::Info,
+        Outcome::Completed | Outcome::Answered | Outcome::ClientClosed | Outcome::Refused => {
+            Severity::Info
+        }
     };
     let mut record = Record::structured(Moment::now().wall, Some(severity), "Request completed");
     record.request_id = Some(Arc::clone(&exchange.request_id));

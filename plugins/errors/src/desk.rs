@@ -10,6 +10,7 @@ use crate::merge::{Merged, Merger};
 use crate::outbox::{Line, Outbox, Parcel, Tally};
 use crate::reports::Reason;
 use crate::settings::Settings;
+use crate::storms::Storms;
 use crate::{envelope, event, grouping};
 
 /// Where events wait for the next instance.
@@ -26,6 +27,7 @@ pub(crate) struct Desk {
     pub(crate) groups: Groups,
     pub(crate) outbox: Option<Outbox>,
     seen: VecDeque<String>,
+    storms: Storms,
     /// Since this instance began, in failures rather than events.
     pub(crate) captured: BTreeMap<String, u64>,
     pub(crate) merged: BTreeMap<&'static str, u64>,
@@ -73,6 +75,7 @@ impl Desk {
             groups: Groups::load(shelf),
             outbox,
             seen: VecDeque::new(),
+            storms: Storms::default(),
             captured: BTreeMap::new(),
             merged: BTreeMap::new(),
             ignored: 0,
@@ -93,7 +96,7 @@ impl Desk {
         }
         for mut event in batch {
             if !is_id(&event.id) {
-                event.id = format!("{:016x}{:016x}", random(), random());
+                event.id = new_id(random);
             } else if self.seen.contains(&event.id) {
                 continue;
             }
@@ -101,13 +104,33 @@ impl Desk {
             if self.seen.len() > MOST_SEEN {
                 self.seen.pop_front();
             }
-            if settings.ignore.iter().any(|rule| rule.fits(&event)) {
-                self.ignored += event::count(&event);
-                continue;
-            }
-            self.merger.hold(event, now);
+            self.storms.learn(&mut event, now);
+            self.hold(event, settings, now);
         }
         Ok(())
+    }
+
+    /// Lets an event wait for its other half, unless it is nobody's concern.
+    fn hold(&mut self, event: ErrorEvent, settings: &Settings, now: Instant) {
+        if settings.ignore.iter().any(|rule| rule.fits(&event)) {
+            self.ignored += event::count(&event);
+        } else {
+            self.merger.hold(event, now);
+        }
+    }
+
+    /// Takes in those that a storm kept from travelling.
+    fn gather(
+        &mut self,
+        settings: &Settings,
+        shelf: &mut dyn Shelf,
+        now: Instant,
+        random: &mut dyn FnMut() -> u64,
+    ) {
+        for mut event in self.storms.take(shelf, now) {
+            event.id = new_id(random);
+            self.hold(event, settings, now);
+        }
     }
 
     /// Finishes what has waited long enough, counts it, and sends.
@@ -119,6 +142,7 @@ impl Desk {
         random: &mut dyn FnMut() -> u64,
     ) -> News {
         let mut news = News::default();
+        self.gather(settings, shelf, line.clock(), random);
         for merged in self.merger.ripe(line.clock(), false) {
             self.finish(merged, settings, random, &mut news);
         }
@@ -149,6 +173,7 @@ impl Desk {
         random: &mut dyn FnMut() -> u64,
     ) {
         let mut news = News::default();
+        self.gather(settings, shelf, now, random);
         for merged in self.merger.ripe(now, true) {
             self.finish(merged, settings, random, &mut news);
         }
@@ -200,6 +225,10 @@ impl Desk {
         let payload = event::payload(&event, settings, event::MOST_BYTES);
         outbox.push(Parcel { id: event.id, payload, trace });
     }
+}
+
+fn new_id(random: &mut dyn FnMut() -> u64) -> String {
+    format!("{:016x}{:016x}", random(), random())
 }
 
 fn is_id(id: &str) -> bool {

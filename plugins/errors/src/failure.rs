@@ -95,7 +95,9 @@ pub(crate) fn of<'a>(
         Outcome::UpstreamTimeout => "upstream.timeout",
         Outcome::Fault => "plugin.fault",
         Outcome::ClientClosed if settings.client_aborts => "client.aborted",
-        Outcome::Completed | Outcome::Refused | Outcome::ClientClosed => return None,
+        Outcome::Completed | Outcome::Answered | Outcome::Refused | Outcome::ClientClosed => {
+            return None;
+        }
     };
     let said = said.filter(|_| outcome != Outcome::Completed);
     let kind = said.filter(|said| group(said) == group(fallback)).unwrap_or(fallback);

@@ -81,18 +81,22 @@ fn without_noise(function: &str) -> Cow<'_, str> {
 }
 
 /// FNV-1a with 64 bits, the same everywhere and for ever.
-struct Hash(u64);
+pub(crate) struct Hash(u64);
 
 impl Hash {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
 
-    fn add(&mut self, part: &str) {
+    pub(crate) fn add(&mut self, part: &str) {
         // The end of a part counts, so that parts cannot flow into each other.
         for byte in part.bytes().chain([0xff]) {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
+    }
+
+    pub(crate) fn value(&self) -> u64 {
+        self.0
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) trait Shelf {
     fn get(&self, key: &str) -> Option<Vec<u8>>;
     /// Whether there was room.
     fn set(&mut self, key: &str, value: &[u8]) -> bool;
+    /// The new value; nothing when there was no room.
+    fn add(&mut self, key: &str, by: i64) -> Option<i64>;
     fn remove(&mut self, key: &str);
 }
 
@@ -163,20 +165,20 @@ impl Groups {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
     use tamis_sdk::testing::Host;
 
     /// State with room for so many bytes.
-    struct Small {
+    pub(crate) struct Small {
         entries: BTreeMap<String, Vec<u8>>,
         room: usize,
     }
 
     impl Small {
-        fn new(room: usize) -> Self {
+        pub(crate) fn new(room: usize) -> Self {
             Self { entries: BTreeMap::new(), room }
         }
     }
@@ -194,6 +196,12 @@ mod tests {
                 self.entries.insert(key.to_owned(), value.to_vec());
             }
             fits
+        }
+
+        fn add(&mut self, key: &str, by: i64) -> Option<i64> {
+            let known = self.entries.get(key).and_then(|digits| std::str::from_utf8(digits).ok());
+            let sum = known.map_or(Ok(0), str::parse::<i64>).ok()? + by;
+            self.set(key, sum.to_string().as_bytes()).then_some(sum)
         }
 
         fn remove(&mut self, key: &str) {

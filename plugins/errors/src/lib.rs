@@ -1,9 +1,8 @@
 //! Turns failures into error events: of upstreams, by how exchanges end, and of the application, by
 //! the stack traces and errors in its log.
 //!
-//! Workers only capture. The background instance joins both halves of one failure, counts equal
+//! Workers only capture, and are called for nothing but failures. The background instance joins both halves of one failure, counts equal
 //! ones together, shows them on a page, and sends them in Sentry's protocol when there is a server.
-//! An exchange that went well costs one comparison.
 //!
 //! This file speaks to the host; the others are plain functions and values. Watches only: when it
 //! fails, exchanges and records go on without it.
@@ -25,6 +24,7 @@ mod records;
 mod reports;
 mod secrets;
 mod settings;
+mod storms;
 mod throttle;
 mod trace;
 
@@ -85,13 +85,13 @@ impl Plugin for Errors {
         if let Some(logs) = &mut subscription.logs {
             logs.min_severity = self.settings.least_severity();
         }
+        if let Some(done) = &mut subscription.done {
+            done.min_status = self.settings.least_status();
+        }
     }
 
-    #[done("error.type")]
+    #[done("error.type", min = 500)]
     fn on_done(&mut self, summary: Summary) {
-        if self.exchanges.is_waiting() {
-            stand_in(&mut self.exchanges);
-        }
         let said = summary.attribute("error.type").and_then(|value| value.as_text());
         if let Some(failure) = failure::of(summary.outcome, summary.status, said, &self.settings) {
             self.failed(&summary, failure);
@@ -100,9 +100,6 @@ impl Plugin for Errors {
 
     #[logs(parsed, min = "info")]
     fn on_logs(&mut self, batch: Batch) {
-        if self.logged.is_waiting() {
-            stand_in(&mut self.logged);
-        }
         for record in batch.records {
             let Some(event) = self.records.take(&batch.source, record, &self.settings) else {
                 continue;
@@ -176,24 +173,9 @@ fn capture(mut event: ErrorEvent, key: &str, throttle: &mut Throttle, settings: 
     if settings.ignore.iter().any(|rule| rule.fits(&event)) {
         return;
     }
-    let Some(count) = throttle.pass(key, Instant::now()) else { return };
-    throttle.keep(key, &event);
-    if count > 1 {
-        event.set_attribute("tamis.repeat_count", count);
-    }
-    host::capture(&event);
-}
-
-/// Captures events for those that a storm kept back.
-#[cold]
-fn stand_in(throttle: &mut Throttle) {
-    for (mut event, count) in throttle.overdue(Instant::now()) {
-        // It stands for many, and for no request.
-        event.set_time(Timestamp::now());
-        event.request_id = None;
-        event.trace = None;
-        event.breadcrumbs.clear();
-        event.set_attribute("tamis.repeat_count", count);
+    let name = storms::name(key);
+    if throttle.passes(key, Instant::now()) || !storms::count(&name, &mut State) {
+        storms::mark(&mut event, name);
         host::capture(&event);
     }
 }
@@ -251,6 +233,10 @@ impl Shelf for State {
 
     fn set(&mut self, key: &str, value: &[u8]) -> bool {
         host::state().set(key, value).is_ok()
+    }
+
+    fn add(&mut self, key: &str, by: i64) -> Option<i64> {
+        host::state().increment(key, by).ok()
     }
 
     fn remove(&mut self, key: &str) {

@@ -96,6 +96,12 @@ impl Settings {
         self.event_level.0.min(self.breadcrumb_level.0)
     }
 
+    /// Exchanges that ended with a lower status need not be told.
+    pub(crate) fn least_status(&self) -> u16 {
+        // With none there are still those that did not end well.
+        self.statuses.iter().map(|range| range.from).min().unwrap_or(600)
+    }
+
     /// Whether a status of an upstream is a failure.
     pub(crate) fn is_failure(&self, status: u16) -> bool {
         self.statuses.iter().any(|range| range.has(status))

@@ -1,11 +1,12 @@
 //! Keeps a storm of equal failures from flooding the way to the background.
 //!
-//! Of each kind so many at once and so many a second pass; the rest is counted, and the next that
-//! passes stands for them. So totals are right although not every single failure travels.
+//! Of each kind so many at once and so many a second pass. The others are counted in state, where
+//! the background finds them (see [`storms`](crate::storms)), so totals are right although not
+//! every single failure travels.
 
 use std::time::Duration;
 
-use tamis_sdk::{ErrorEvent, Instant};
+use tamis_sdk::Instant;
 
 /// At once, after a while of silence.
 const BURST: u32 = 20;
@@ -18,7 +19,6 @@ const MOST: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct Throttle {
     kinds: Vec<Kind>,
-    waiting: usize,
 }
 
 #[derive(Debug)]
@@ -26,83 +26,33 @@ struct Kind {
     key: String,
     tokens: u32,
     refilled: Instant,
-    swallowed: u64,
-    /// The last that passed, to stand for those that did not.
-    example: Option<ErrorEvent>,
 }
 
 impl Throttle {
-    /// Whether one of this kind passes, and for how many it stands then.
-    pub(crate) fn pass(&mut self, key: &str, now: Instant) -> Option<u64> {
+    /// Whether one of this kind passes.
+    pub(crate) fn passes(&mut self, key: &str, now: Instant) -> bool {
         let index = match self.kinds.iter().position(|kind| kind.key == key) {
             Some(index) => index,
             None => {
                 self.make_room();
-                if self.kinds.len() >= MOST {
-                    // The host's own bound holds.
-                    return Some(1);
-                }
-                let key = key.to_owned();
-                self.kinds.push(Kind {
-                    key,
-                    tokens: BURST,
-                    refilled: now,
-                    swallowed: 0,
-                    example: None,
-                });
+                self.kinds.push(Kind { key: key.to_owned(), tokens: BURST, refilled: now });
                 self.kinds.len() - 1
             }
         };
         let kind = &mut self.kinds[index];
         kind.refill(now);
-        if kind.tokens == 0 {
-            self.waiting += usize::from(kind.swallowed == 0);
-            kind.swallowed += 1;
-            return None;
-        }
-        kind.tokens -= 1;
-        self.waiting -= usize::from(kind.swallowed > 0);
-        Some(std::mem::take(&mut kind.swallowed) + 1)
+        let passes = kind.tokens > 0;
+        kind.tokens = kind.tokens.saturating_sub(1);
+        passes
     }
 
-    /// Keeps what passed, to stand for those that will not.
-    pub(crate) fn keep(&mut self, key: &str, event: &ErrorEvent) {
-        if let Some(kind) = self.kinds.iter_mut().find(|kind| kind.key == key) {
-            kind.example = Some(event.clone());
-        }
-    }
-
-    /// Whether some were counted that nothing stands for yet.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.waiting > 0
-    }
-
-    /// Those whose time has come, each with how many it stands for: the storm is over.
-    pub(crate) fn overdue(&mut self, now: Instant) -> Vec<(ErrorEvent, u64)> {
-        let mut due = Vec::new();
-        for kind in &mut self.kinds {
-            if kind.swallowed == 0 {
-                continue;
-            }
-            kind.refill(now);
-            if kind.tokens == 0 {
-                continue;
-            }
-            kind.tokens -= 1;
-            let count = std::mem::take(&mut kind.swallowed);
-            self.waiting -= 1;
-            due.extend(kind.example.clone().map(|example| (example, count)));
-        }
-        due
-    }
-
-    /// Forgets a kind that has long been silent, or else the oldest that nothing waits for.
+    /// Forgets the kind that has been silent for longest.
     fn make_room(&mut self) {
         if self.kinds.len() < MOST {
             return;
         }
-        let quiet = self.kinds.iter().enumerate().filter(|(_, kind)| kind.swallowed == 0);
-        if let Some((index, _)) = quiet.min_by_key(|(_, kind)| kind.refilled) {
+        let kinds = self.kinds.iter().enumerate();
+        if let Some((index, _)) = kinds.min_by_key(|(_, kind)| kind.refilled) {
             self.kinds.swap_remove(index);
         }
     }
@@ -125,30 +75,16 @@ mod tests {
     use tamis_sdk::testing::Host;
 
     #[test]
-    fn a_storm_is_thinned_and_counted_in_full() {
+    fn a_storm_is_thinned() {
         let host = Host::start();
         let mut throttle = Throttle::default();
-        let mut counted = 0;
         let mut passed = 0;
         for _ in 0..1000 {
-            if let Some(count) = throttle.pass("a", Instant::now()) {
-                throttle.keep("a", &ErrorEvent::new("a", "example"));
-                counted += count;
-                passed += 1;
-            }
+            passed += u32::from(throttle.passes("a", Instant::now()));
             host.advance(Duration::from_millis(10));
         }
         assert_eq!(passed, 39, "20 at once, then two a second");
-        assert!(throttle.is_waiting());
-        assert!(throttle.pass("b", Instant::now()) == Some(1), "others are not held up");
-        host.advance(Duration::from_secs(1));
-        for (event, count) in throttle.overdue(Instant::now()) {
-            assert_eq!(event.kind, "a");
-            counted += count;
-        }
-        assert_eq!(counted, 1000);
-        assert!(!throttle.is_waiting());
-        assert!(throttle.overdue(Instant::now()).is_empty());
+        assert!(throttle.passes("b", Instant::now()), "others are not held up");
     }
 
     #[test]
@@ -156,18 +92,18 @@ mod tests {
         let host = Host::start();
         let mut throttle = Throttle::default();
         for _ in 0..3 {
-            let passed = (0..30).filter(|_| throttle.pass("a", Instant::now()).is_some()).count();
+            let passed = (0..30).filter(|_| throttle.passes("a", Instant::now())).count();
             assert_eq!(passed, 20);
             host.advance(Duration::from_secs(60));
         }
     }
 
     #[test]
-    fn too_many_kinds_push_out_the_quiet_ones() {
+    fn too_many_kinds_push_out_the_oldest() {
         let host = Host::start();
         let mut throttle = Throttle::default();
         for number in 0..200 {
-            assert_eq!(throttle.pass(&number.to_string(), Instant::now()), Some(1));
+            assert!(throttle.passes(&number.to_string(), Instant::now()));
             host.advance(Duration::from_millis(1));
         }
         assert_eq!(throttle.kinds.len(), MOST);

@@ -395,6 +395,9 @@ mod tests {
         );
         check("", "#[tick(\"1s\")] fn helper() {}", "`#[tick]` belongs on `on_tick`");
         check("", "#[done(all)] #[done(all)] fn on_done() {}", "stands here twice");
+        check("", "#[done(min = 99)] fn on_done() {}", "a status, 100 to 599");
+        check("", "#[done(min = \"500\")] fn on_done() {}", "a status, 100 to 599");
+        check("", "#[done(all, \"x\", min = 500)] fn on_done() {}", "`all` means nothing here");
         check("", "#[tick(\"ten\")] fn on_tick() {}", "a duration such as");
         check("", "#[body(observe, max = \"10\")] fn on_request_body() {}", "a size such as");
         check(

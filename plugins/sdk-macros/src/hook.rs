@@ -79,35 +79,60 @@ fn arguments(attribute: &Attribute) -> Result<Vec<Argument>> {
 /// `#[fields("accept")]`, `#[fields(all)]`, `#[fields(none)]`; without one, all.
 pub(crate) fn fields(attribute: Option<&Attribute>) -> Result<TokenStream> {
     match attribute {
-        Some(attribute) => filter(attribute, check_field),
+        Some(attribute) => filter(arguments(attribute)?, NAMES, check_field),
         None => Ok(quote!(::tamis_sdk::Fields::All)),
     }
 }
 
-/// `#[done("url.path")]`, `#[done(all)]`; without one, none.
+/// `#[done("url.path", min = 500)]`, `#[done(all)]`; without one, all exchanges without attributes.
 pub(crate) fn done(attribute: Option<&Attribute>) -> Result<TokenStream> {
-    match attribute {
-        Some(attribute) => filter(attribute, |_| Ok(())),
-        None => Ok(quote!(::tamis_sdk::Fields::Nothing)),
+    let mut fields = quote!(::tamis_sdk::Fields::Nothing);
+    let mut min = 0_u16;
+    if let Some(attribute) = attribute {
+        let (mins, names): (Vec<_>, _) = arguments(attribute)?
+            .into_iter()
+            .partition(|argument| matches!(argument, Argument::Value(name, _) if name == "min"));
+        for argument in mins {
+            let Argument::Value(_, value) = argument else { continue };
+            min = status(&value)?;
+        }
+        let known = format!("{NAMES}, and `min = 500`");
+        fields = filter(names, &known, |_| Ok(()))?;
+    }
+    Ok(quote!(::tamis_sdk::DoneSubscription { fields: #fields, min_status: #min }))
+}
+
+fn status(value: &Expr) -> Result<u16> {
+    let number = syn::parse2::<LitInt>(quote!(#value)).and_then(|number| number.base10_parse());
+    match number {
+        Ok(status @ 100..=599) => Ok(status),
+        _ => Err(Error::new_spanned(value, "this has to be a status, 100 to 599")),
     }
 }
 
-fn filter(attribute: &Attribute, check: fn(&LitStr) -> Result<()>) -> Result<TokenStream> {
+/// What stands in an attribute that names fields.
+const NAMES: &str = "names in quotes, or `all` or `none` alone";
+
+fn filter(
+    arguments: Vec<Argument>,
+    known: &str,
+    check: fn(&LitStr) -> Result<()>,
+) -> Result<TokenStream> {
     let mut names = Vec::new();
-    let arguments = arguments(attribute)?;
-    for argument in &arguments {
+    let alone = arguments.len() == 1;
+    for argument in arguments {
         match argument {
-            Argument::Word(word) if word == "all" && arguments.len() == 1 => {
+            Argument::Word(word) if word == "all" && alone => {
                 return Ok(quote!(::tamis_sdk::Fields::All));
             }
-            Argument::Word(word) if word == "none" && arguments.len() == 1 => {
+            Argument::Word(word) if word == "none" && alone => {
                 return Ok(quote!(::tamis_sdk::Fields::Nothing));
             }
             Argument::Text(name) => {
-                check(name)?;
+                check(&name)?;
                 names.push(name);
             }
-            other => return Err(other.unknown("names in quotes, or `all` or `none` alone")),
+            other => return Err(other.unknown(known)),
         }
     }
     Ok(quote!(::tamis_sdk::Fields::only([#(#names),*] as [&str; _])))

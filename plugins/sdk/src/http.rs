@@ -214,15 +214,17 @@ impl Summary {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Outcome {
-    /// The client has its answer.
+    /// The client has the answer of the upstream.
     Completed,
+    /// The client has the answer of a plugin.
+    Answered,
     /// The client went away before it had all of it.
     ClientClosed,
     /// The upstream did not answer, or not to the end.
     UpstreamFailed,
     /// The upstream took too long.
     UpstreamTimeout,
-    /// Answered or aborted by a plugin, or refused by a limit of the host.
+    /// Aborted by a plugin, or refused by a limit of the host.
     Refused,
     /// A plugin failed and its `on-fault` is `closed`.
     Fault,
@@ -233,6 +235,7 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",
+            Self::Answered => "answered",
             Self::ClientClosed => "client-closed",
             Self::UpstreamFailed => "upstream-failed",
             Self::UpstreamTimeout => "upstream-timeout",
@@ -242,7 +245,15 @@ impl Outcome {
     }
 }
 
-lift!(Outcome { Completed, ClientClosed, UpstreamFailed, UpstreamTimeout, Refused, Fault });
+lift!(Outcome {
+    Completed,
+    Answered,
+    ClientClosed,
+    UpstreamFailed,
+    UpstreamTimeout,
+    Refused,
+    Fault
+});
 
 #[cfg(test)]
 mod tests {

@@ -110,8 +110,8 @@ pub use page::PageRequest;
 pub use plugin::Plugin;
 pub use scrub::{Origin, Passage};
 pub use subscription::{
-    BodyLimits, BodyMode, Fields, LogForm, LogSubscription, Overflow, Phase, Stance, Subscription,
-    Unit,
+    BodyLimits, BodyMode, DoneSubscription, Fields, LogForm, LogSubscription, Overflow, Phase,
+    Stance, Subscription, Unit,
 };
 /// Turns an `impl Plugin` block into a plugin: a manifest, a subscription, and the exports of the
 /// hooks that are written.
@@ -131,7 +131,7 @@ pub use subscription::{
 /// | --- | --- |
 /// | `#[fields("accept", …)]` | which headers `on_request` or `on_response` gets; also `all` (the default) and `none` |
 /// | `#[body(observe, max = "1 MiB")]` | how a body hook gets bodies; see [`Plugin::on_request_body`] |
-/// | `#[done("url.path", …)]` | which attributes `on_done` gets; also `all` and `none` (the default) |
+/// | `#[done("url.path", …)]` | which attributes `on_done` gets; also `all` and `none` (the default); `min = 500`: only of failures |
 /// | `#[logs(parsed)]` | how `on_logs` gets records; see [`Plugin::on_logs`] |
 /// | `#[tick("10s")]` | how often `on_tick` is called |
 ///

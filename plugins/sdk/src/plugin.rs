@@ -63,6 +63,7 @@ pub trait Plugin: Sized + 'static {
     /// and also when no other hook ran. The client has its answer by then. Worker.
     ///
     /// `#[done("url.path", "error.type")]` says which attributes to deliver. Without it, none.
+    /// With `min = 500` answers of a lower status pass unseen.
     fn on_done(&mut self, summary: Summary) {}
 
     /// Sees, changes or drops log records, in batches of one source, in order. Worker of the log

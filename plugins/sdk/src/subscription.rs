@@ -62,8 +62,8 @@ pub struct Subscription {
     pub request: Option<Phase>,
     /// Heads and bodies of responses.
     pub response: Option<Phase>,
-    /// Call `on_done` once per exchange, with these attributes.
-    pub done: Option<Fields>,
+    /// Call `on_done` once per exchange.
+    pub done: Option<DoneSubscription>,
     /// Call `on_logs`.
     pub logs: Option<LogSubscription>,
     /// Call `on_tick` so often; the host may stretch it.
@@ -81,6 +81,16 @@ pub struct Phase {
     pub fields: Fields,
     /// Of the body, if the body hook is written.
     pub body: BodyMode,
+}
+
+/// Which ends of exchanges `on_done` is called for, and with what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoneSubscription {
+    /// Which attributes to send.
+    pub fields: Fields,
+    /// Exchanges that ended in an answer of a lower status pass unseen; what failed, and what ended
+    /// without an answer, is always delivered. 0: all.
+    pub min_status: u16,
 }
 
 /// Which fields or attributes to send.

@@ -19,7 +19,7 @@ pub mod types {
 
 pub mod lifecycle_types {
     pub use super::subscription::{
-        BodyLimits, BodyMode, Fields as FieldFilter, LogForm, Manifest, Phase,
+        BodyLimits, BodyMode, DoneSubscription, Fields as FieldFilter, LogForm, Manifest, Phase,
     };
     pub use crate::config::{Config as Environment, ConfigError, Role};
 
@@ -29,7 +29,7 @@ pub mod lifecycle_types {
         pub(crate) paths: Vec<String>,
         pub(crate) request: Option<Phase>,
         pub(crate) response: Option<Phase>,
-        pub(crate) done: Option<FieldFilter>,
+        pub(crate) done: Option<DoneSubscription>,
         pub(crate) logs: Option<LogSubscription>,
         pub(crate) tick: Option<u64>,
         pub(crate) health: bool,

@@ -65,6 +65,7 @@ fn enums_have_the_cases_of_the_contract_in_their_order() {
         "outcome",
         &[
             &O::Completed,
+            &O::Answered,
             &O::ClientClosed,
             &O::UpstreamFailed,
             &O::UpstreamTimeout,

@@ -98,7 +98,8 @@ fn attributes_become_the_subscription() {
     assert_eq!((limits.max_bytes, limits.on_overflow), (2048, Overflow::Reject));
     assert_eq!((limits.decode, limits.unit), (true, Unit::Line));
     assert_eq!(limits.media_types, ["text/*"]);
-    assert_eq!(subscription.done, Some(Fields::Nothing));
+    let done = subscription.done.expect("it is written");
+    assert_eq!((done.fields, done.min_status), (Fields::Nothing, 0));
     assert_eq!(subscription.logs, None);
     assert_eq!(subscription.tick, Some(Duration::from_secs(5)), "`subscribe` has the last word");
     assert!(!subscription.health && !subscription.errors);

@@ -43,7 +43,7 @@ pub(crate) fn error_type<'a>(said: Option<&'a str>, outcome: Outcome, status: &'
         return status;
     }
     match outcome {
-        Outcome::Completed | Outcome::Refused => "",
+        Outcome::Completed | Outcome::Answered | Outcome::Refused => "",
         broken => broken.as_str(),
     }
 }
@@ -68,7 +68,7 @@ mod tests {
             (None, Outcome::Completed, "200", ""),
             (None, Outcome::Completed, "404", ""),
             (None, Outcome::Completed, "503", "503"),
-            (None, Outcome::Refused, "403", ""),
+            (None, Outcome::Answered, "403", ""),
             (None, Outcome::Refused, "503", "503"),
             (None, Outcome::ClientClosed, "", "client-closed"),
             (None, Outcome::ClientClosed, "200", "client-closed"),

@@ -100,7 +100,9 @@ impl Plugin for Timing {
         if self.settings.url_scheme {
             facts.push("url.scheme");
         }
-        subscription.done = Some(Fields::only(facts));
+        if let Some(done) = &mut subscription.done {
+            done.fields = Fields::only(facts);
+        }
     }
 
     /// Only with `active-requests`.

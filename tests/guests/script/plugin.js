@@ -42,7 +42,7 @@ export const lifecycle = {
       paths: [],
       request: { fields: { tag: 'only', val: ['x-name'] }, body: { tag: 'skip' } },
       response: { fields: { tag: 'nothing' }, body: { tag: 'transform', val: limits } },
-      done: { tag: 'nothing' },
+      done: { fields: { tag: 'nothing' }, minStatus: 0 },
       logs: undefined,
       tick: undefined,
       health: false,

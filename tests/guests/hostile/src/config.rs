@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::tamis::plugin::lifecycle_types::{
+    DoneSubscription,
     BodyLimits, BodyMode, ConfigError, FieldFilter, LogForm, LogSubscription, Overflow, Phase,
     Subscription, Unit,
 };
@@ -60,7 +61,7 @@ pub fn subscription(config: &Config) -> Subscription {
         paths: config.paths.clone(),
         request: Some(phase.clone()),
         response: Some(phase),
-        done: Some(FieldFilter::Nothing),
+        done: Some(DoneSubscription { fields: FieldFilter::Nothing, min_status: 0 }),
         logs: Some(LogSubscription {
             form: LogForm::Raw,
             min_severity: Severity::Trace,

@@ -96,7 +96,7 @@ impl Plugin for Everything {
         }
     }
 
-    #[done("url.path", "error.type")]
+    #[done("url.path", "error.type", min = 400)]
     fn on_done(&mut self, summary: Summary) {
         let took = self.open.get(summary.exchange).map(|start| start.elapsed());
         let status = digits(summary.status);
