@@ -1,13 +1,16 @@
 //! Builds the standard plugins for `wasm32-unknown-unknown`, makes components of them,
 //! compiles those with the engine's own settings, and embeds both.
 //!
-//! The plugins are built by a cargo of their own, with a target directory of its own, since
-//! the one that runs this script holds the other. The wasm target is installed when it is
-//! missing and rustup is there; otherwise the message says what to do.
+//! A wasm target that is missing is installed when rustup is there; otherwise the message says
+//! what to do.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+
+#[path = "build/guest.rs"]
+#[expect(unreachable_pub, reason = "shared with the tests")]
+mod guest;
+use guest::{read, variable, write};
 
 #[path = "src/plugin/componentize.rs"]
 #[expect(unreachable_pub, reason = "shared with the host")]
@@ -37,19 +40,18 @@ fn build() -> Result<(), String> {
     for file in ["componentize.rs", "engine/settings.rs"] {
         println!("cargo::rerun-if-changed=src/plugin/{file}");
     }
+    println!("cargo::rerun-if-changed=build/guest.rs");
     println!("cargo::rerun-if-env-changed=TAMIS_REVISION");
     println!("cargo::rustc-env=TAMIS_REVISION={}", revision(&root));
 
-    ensure_target()?;
+    guest::ensure(TARGET)?;
     build_modules(&root, &out)?;
     let engine = wasmtime::Engine::new(&settings::compiling())
         .map_err(|error| format!("the engine does not start: {error:#}"))?;
     let mut table = String::from("/// All of them.\npub const ALL: &[Embedded] = &[\n");
     for name in PLUGINS {
         let module = out.join(format!("guests/{TARGET}/guest/tamis_{name}.wasm"));
-        let module = std::fs::read(&module)
-            .map_err(|error| format!("`{}` cannot be read: {error}", module.display()))?;
-        let component = componentize::componentize(&module)
+        let component = componentize::componentize(&read(&module)?)
             .map_err(|why| format!("`plugins/{name}` is not a plugin: {why}"))?;
         let code = engine
             .precompile_component(&component)
@@ -68,61 +70,12 @@ fn build() -> Result<(), String> {
 }
 
 fn build_modules(root: &Path, out: &Path) -> Result<(), String> {
-    let mut cargo = Command::new(variable("CARGO")?);
-    cargo
-        .current_dir(root)
-        .args(["build", "--profile", "guest", "--target", TARGET, "--locked"])
-        .arg("--target-dir")
-        .arg(out.join("guests"))
-        // Flags for the host's own code mean nothing to a guest.
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .env_remove("RUSTFLAGS")
-        .env_remove("RUSTC_WORKSPACE_WRAPPER")
-        .env_remove("RUSTC_WRAPPER")
-        .env_remove("CARGO_BUILD_TARGET")
-        .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", guest_flags());
+    let mut cargo = guest::cargo(root, TARGET, &out.join("guests"))?;
+    cargo.args(["--profile", "guest"]);
     for name in PLUGINS {
         cargo.args(["--package", &format!("tamis-{name}")]);
     }
-    let output = cargo.output().map_err(|error| format!("cargo does not start: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let mut why = String::from("cargo failed:\n");
-    let _ = write!(why, "{}", String::from_utf8_lossy(&output.stderr));
-    Err(why)
-}
-
-/// SIMD for the scans; a memory that is large enough for the first calls, since growing it
-/// costs two system calls per fresh instance.
-fn guest_flags() -> &'static str {
-    "-Ctarget-feature=+simd128 -Clink-arg=--initial-memory=1179648 -Clink-arg=-zstack-size=65536"
-}
-
-/// Installs the standard library for guests when it is missing.
-fn ensure_target() -> Result<(), String> {
-    let rustc = variable("RUSTC")?;
-    let sysroot = Command::new(&rustc)
-        .args(["--print", "sysroot"])
-        .output()
-        .map_err(|error| format!("`{rustc}` does not start: {error}"))?;
-    let sysroot = PathBuf::from(String::from_utf8_lossy(&sysroot.stdout).trim());
-    let library = sysroot.join("lib/rustlib").join(TARGET).join("lib");
-    if library.exists() {
-        return Ok(());
-    }
-    let remedy = format!(
-        "the Rust target `{TARGET}` is missing; install it with `rustup target add {TARGET}`"
-    );
-    let installed = Command::new("rustup")
-        .args(["target", "add", TARGET])
-        .env_remove("RUSTC")
-        .output()
-        .map_err(|_| format!("{remedy} (rustup was not found)"))?;
-    if installed.status.success() {
-        return Ok(());
-    }
-    Err(format!("{remedy} (rustup said: {})", String::from_utf8_lossy(&installed.stderr).trim()))
+    guest::run(&mut cargo)
 }
 
 /// The commit that is built, for `tamis --version`; `unknown` outside of a checkout.
@@ -138,14 +91,4 @@ fn revision(root: &Path) -> String {
         }
         _ => "unknown".to_owned(),
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a build script is told everything by variables")]
-fn variable(name: &str) -> Result<String, String> {
-    std::env::var(name).map_err(|_| format!("`{name}` is not set"))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    std::fs::write(path, bytes)
-        .map_err(|error| format!("`{}` cannot be written: {error}", path.display()))
 }

@@ -18,7 +18,8 @@ mod measured;
 mod room;
 
 use measured::measured;
-use room::{FIELDS, Room, exchange, request, response, summary};
+use room::{FIELDS, Room, TARGET, request, response};
+use tamis_host::filter::sample;
 
 /// The names of the first so many fields, as a setting.
 fn names(many: usize) -> String {
@@ -31,7 +32,7 @@ fn heads(criterion: &mut Criterion) {
     let mut on_request = |id: BenchmarkId, settings: &str| {
         let room = measured(settings, "worker");
         let chain = room.chain();
-        let open = exchange(chain.len());
+        let open = sample::exchange(TARGET, chain.len());
         let mut head = request(FIELDS.len());
         group.bench_function(id, |bencher| {
             bencher.iter_custom(|times| {
@@ -51,7 +52,7 @@ fn heads(criterion: &mut Criterion) {
     }
     let room = measured("request = [], response = [\"content-type\"]", "worker");
     let chain = room.chain();
-    let open = exchange(chain.len());
+    let open = sample::exchange(TARGET, chain.len());
     room.once(chain.on_request(&open, &mut request(0))).expect("the plugin is well");
     let mut head = response();
     group.bench_function("response, one field delivered", |bencher| {
@@ -71,7 +72,7 @@ fn bodies(criterion: &mut Criterion) {
             let settings = format!("response = [], body = true, splices = {}", splices * kib);
             let room = measured(&settings, "worker");
             let chain = room.chain();
-            let open = exchange(chain.len());
+            let open = sample::exchange(TARGET, chain.len());
             room.once(chain.on_request(&open, &mut request(0))).expect("the plugin is well");
             let chunk = Bytes::from(vec![b'a'; kib * 1024]);
             let headers = response().headers;
@@ -99,12 +100,12 @@ fn bodies(criterion: &mut Criterion) {
 
 /// One exchange from its opening to its end, with empty bodies.
 async fn whole(chain: &Arc<Chain>, fields: usize) {
-    let open = exchange(chain.len());
+    let open = sample::exchange(TARGET, chain.len());
     let mut head = request(fields);
     black_box(chain.on_request(&open, &mut head).await.expect("the plugins are well"));
     let mut head = response();
     black_box(chain.on_response(&open, &mut head, chain.len()).await.expect("they are"));
-    chain.on_done(&open, &summary()).await;
+    chain.on_done(&open, &sample::summary()).await;
 }
 
 fn exchanges(criterion: &mut Criterion) {

@@ -9,7 +9,8 @@ use tamis_host::plugin::embedded;
 #[path = "support/room.rs"]
 mod room;
 
-use room::{Room, exchange, request, response, summary};
+use room::{Room, TARGET, request, response};
+use tamis_host::filter::sample;
 
 /// Lines of an application, so many in a hundred with a hit.
 fn lines(number: usize, hits: usize) -> Vec<String> {
@@ -102,7 +103,7 @@ fn answers(criterion: &mut Criterion) {
             group.throughput(Throughput::Bytes(body.len() as u64));
             group.bench_function(BenchmarkId::new(what, format!("{kib} KiB")), |bencher| {
                 bencher.iter_custom(|times| {
-                    let open = exchange(chain.len());
+                    let open = sample::exchange(TARGET, chain.len());
                     room.once(chain.on_request(&open, &mut request(0))).expect("it is well");
                     let mut head = response();
                     room.once(chain.on_response(&open, &mut head, 1)).expect("it is well");
@@ -112,7 +113,7 @@ fn answers(criterion: &mut Criterion) {
                         let out = walk.push(body.clone(), true).await;
                         std::hint::black_box(out.expect("it is well"));
                     });
-                    room.once(chain.on_done(&open, &summary()));
+                    room.once(chain.on_done(&open, &sample::summary()));
                     took
                 });
             });

@@ -11,6 +11,7 @@ mod demo;
 mod failure;
 mod health;
 mod inspect;
+mod page;
 mod redact;
 mod run;
 mod scrape;

@@ -17,9 +17,12 @@ pub mod block;
 pub mod body;
 pub mod chain;
 pub mod exchange;
+#[cfg(test)]
+mod fake;
 pub mod logs;
 pub mod queue;
 pub mod record;
+pub mod sample;
 pub mod scrub;
 pub mod value;
 
@@ -645,16 +648,8 @@ mod tests {
             (Outcome::UpstreamTimeout, Some(504), true),
             (Outcome::Fault, Some(200), true),
         ] {
-            let summary = Summary {
-                outcome,
-                status: status.map(|status| StatusCode::from_u16(status).unwrap()),
-                request_bytes: 0,
-                response_bytes: 0,
-                total: Duration::ZERO,
-                upstream: Duration::ZERO,
-                plugins: Duration::ZERO,
-                error_type: None,
-            };
+            let status = status.map(|status| StatusCode::from_u16(status).unwrap());
+            let summary = Summary { outcome, status, ..sample::summary() };
             assert_eq!(wanted.wants(&summary), is_told, "{outcome:?} {status:?}");
             assert!(DoneSubscription::default().wants(&summary), "all of them, by default");
         }

@@ -5,13 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use tamis_host::filter::body::{BodyStop, BodyWalk};
-use tamis_host::filter::exchange::Opening;
 use tamis_host::filter::queue::{Bound, Queue};
 use tamis_host::filter::{
-    Chain, Closed, ErrorEvent, Exchange, Filter, Link, Moment, Name, OnFault, Outcome, Record,
-    RequestHead, RequestWalk, ResponseHead, ResponseWalk, Source, Summary, TraceContext,
+    Chain, Closed, ErrorEvent, Exchange, Filter, Link, Name, OnFault, Record, RequestHead,
+    RequestWalk, ResponseHead, ResponseWalk, Source, Summary, sample,
 };
 use tamis_host::metrics;
 use tamis_host::outbound::client::{self, Client};
@@ -264,40 +262,10 @@ pub struct Journey {
 
 impl Journey {
     /// A GET request for that path, with a body to follow.
-    ///
-    /// # Panics
-    ///
-    /// When it is no path.
     pub fn new(chain: &Arc<Chain>, path: &str) -> Self {
-        let exchange = Arc::new(Exchange::open(Opening {
-            worker: 0,
-            request_id: "0198c2f4-8d1f-7000-8000-000000000000".into(),
-            route: "app".into(),
-            method: Method::GET,
-            original: path.into(),
-            path: path.into(),
-            scheme: "http",
-            version: Version::HTTP_11,
-            client: "192.0.2.1".into(),
-            trace: TraceContext {
-                trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
-                span_id: "b7ad6b7169203331".into(),
-                sampled: true,
-            },
-            received: Moment::now(),
-            plugins: chain.len(),
-        }));
-        let mut headers = HeaderMap::new();
-        headers.insert("accept", HeaderValue::from_static("*/*"));
-        let request = RequestHead {
-            method: Method::GET,
-            authority: "app.example".into(),
-            target: path.parse().expect("a path"),
-            headers,
-            ends: false,
-        };
-        let (status, headers) = (StatusCode::OK, HeaderMap::new());
-        let response = ResponseHead { status, headers, ends: false, local: false };
+        let exchange = sample::exchange(path, chain.len());
+        let request = RequestHead { ends: false, ..sample::request(path) };
+        let response = sample::response();
         Self { chain: Arc::clone(chain), exchange, request, response }
     }
 
@@ -332,16 +300,7 @@ impl Journey {
 
     /// The exchange is over.
     pub async fn on_done(&mut self) {
-        let summary = Summary {
-            outcome: Outcome::Completed,
-            status: Some(StatusCode::OK),
-            request_bytes: 6,
-            response_bytes: 6,
-            total: Duration::from_millis(1),
-            upstream: Duration::ZERO,
-            plugins: self.exchange.spent(),
-            error_type: None,
-        };
+        let summary = Summary { plugins: self.exchange.spent(), ..sample::summary() };
         self.chain.on_done(&self.exchange, &summary).await;
     }
 

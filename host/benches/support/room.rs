@@ -8,15 +8,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderName, HeaderValue};
 use tamis_host::app::assemble;
 use tamis_host::app::plugins::{Plugins, Workshop};
 use tamis_host::config::Config;
-use tamis_host::filter::exchange::Opening;
 use tamis_host::filter::logs::LogChain;
-use tamis_host::filter::{
-    Chain, Exchange, Moment, Outcome, RequestHead, ResponseHead, Summary, TraceContext,
-};
+use tamis_host::filter::{Chain, RequestHead, ResponseHead, sample};
 use tamis_host::metrics;
 use tamis_host::plugin::cache::Cache;
 use tamis_host::plugin::services::Reach;
@@ -37,6 +34,9 @@ pub(crate) const FIELDS: [(&str, &str); 12] = [
     ("x-client-version", "7.12.0+2026110301"),
     ("x-request-id", "0198c2f4-8d1f-7000-8000-000000000000"),
 ];
+
+/// What is asked for.
+pub(crate) const TARGET: &str = "/api/orders/4711";
 
 /// The plugins of one configuration, in service for one worker.
 pub(crate) struct Room {
@@ -140,67 +140,26 @@ async fn load(config: &Config) -> Plugins {
     })
 }
 
-/// An exchange that was just opened.
-pub(crate) fn exchange(plugins: usize) -> Arc<Exchange> {
-    Arc::new(Exchange::open(Opening {
-        worker: 0,
-        request_id: "0198c2f4-8d1f-7000-8000-000000000000".into(),
-        route: "app".into(),
-        method: Method::GET,
-        original: "/api/orders/4711".into(),
-        path: "/api/orders/4711".into(),
-        scheme: "http",
-        version: Version::HTTP_11,
-        client: "192.0.2.1".into(),
-        trace: TraceContext {
-            trace_id: "0af7651916cd43dd8448eb211c80319c".into(),
-            span_id: "b7ad6b7169203331".into(),
-            sampled: true,
-        },
-        received: Moment::now(),
-        plugins,
-    }))
-}
-
 /// A request with the first so many of [`FIELDS`].
 pub(crate) fn request(fields: usize) -> RequestHead {
-    let mut headers = HeaderMap::with_capacity(16);
+    let mut request = sample::request(TARGET);
+    request.headers.clear();
     for (name, value) in FIELDS.iter().take(fields) {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        request.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    RequestHead {
-        method: Method::GET,
-        authority: "shop.example".into(),
-        target: http::uri::PathAndQuery::from_static("/api/orders/4711"),
-        headers,
-        ends: true,
-    }
+    request
 }
 
 /// A response with JSON to come.
 pub(crate) fn response() -> ResponseHead {
-    let mut headers = HeaderMap::with_capacity(16);
+    let mut response = sample::response();
     for (name, value) in [
         ("server", "upstream"),
         ("date", "Tue, 03 Nov 2026 09:30:00 GMT"),
         ("content-type", "application/json"),
         ("cache-control", "no-store"),
     ] {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        response.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
-    ResponseHead { status: StatusCode::OK, headers, ends: false, local: false }
-}
-
-/// What became of it.
-pub(crate) fn summary() -> Summary {
-    Summary {
-        outcome: Outcome::Completed,
-        status: Some(StatusCode::OK),
-        request_bytes: 0,
-        response_bytes: 200,
-        total: Duration::from_millis(1),
-        upstream: Duration::from_micros(800),
-        plugins: Duration::from_micros(5),
-        error_type: None,
-    }
+    response
 }

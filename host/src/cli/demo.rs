@@ -6,6 +6,7 @@
 //! the configuration is a file, the application is a command, and what is claimed is checked
 //! against what the application says that it did. Everything stays on the loopback address.
 
+mod claims;
 mod client;
 mod evidence;
 mod report;
@@ -129,7 +130,7 @@ impl Arguments {
         terminal: &mut Terminal<'_>,
     ) -> Result<u8, Failure> {
         let evidence = evidence.map_err(|why| Failure::failed(UNPLAYED).because(why))?;
-        let claims = report::claims(&evidence);
+        let claims = claims::claims(&evidence);
         terminal.out.print(report::shown(&evidence, &claims))?;
         let doubtful = claims.iter().filter(|claim| claim.doubt.is_some()).count();
         if self.once {

@@ -11,8 +11,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::page::Page;
 use super::terminal::{
-    BAD, COMMAND, DOUBTFUL, FAINT, GOOD, Printable, STRONG, WIDTH, aligned, shortened, wrapped,
+    BAD, COMMAND, DOUBTFUL, FAINT, GOOD, Printable, STRONG, WIDTH, aligned, shortened,
 };
 use super::{Failure, Terminal, cache_folder, or_stdin, with_runtime};
 use crate::config::{ByteSize, Environment};
@@ -196,7 +197,7 @@ impl Sheet {
         };
         page.line(&title);
         if let Some(manifest) = &self.manifest {
-            page.text("", &Printable(&manifest.summary).to_string());
+            page.text(0, &Printable(&manifest.summary).to_string());
         }
         page.gap();
         self.facts(&mut page);
@@ -222,11 +223,11 @@ impl Sheet {
                 page.hanging(&format!("{BAD}cannot be loaded{BAD:#}"), "cannot be loaded", problem);
             }
         }
-        page.0
+        page.into_text()
     }
 
     fn facts(&self, page: &mut Page) {
-        let mut fact = |name: &str, value: String| page.text(name, &value);
+        let mut fact = |name: &str, value: String| page.fact(9, name, &value);
         if let Some(manifest) = &self.manifest {
             let meaning = match manifest.stance {
                 "guard" => "guard: when it fails, the message is stopped",
@@ -323,52 +324,6 @@ impl Sheet {
                 for line in shown.lines().take(200) {
                     page.line(&format!("  {}", Printable(line)));
                 }
-            }
-        }
-    }
-}
-
-/// A page as it grows.
-#[derive(Default)]
-struct Page(String);
-
-impl Page {
-    fn line(&mut self, text: &str) {
-        self.0.push_str(text);
-        self.0.push('\n');
-    }
-
-    fn gap(&mut self) {
-        self.0.push('\n');
-    }
-
-    fn title(&mut self, title: &str) {
-        self.gap();
-        self.line(&format!("{STRONG}{title}{STRONG:#}"));
-    }
-
-    /// A named text of as many lines as it needs; without a name, a plain one.
-    fn text(&mut self, name: &str, text: &str) {
-        if name.is_empty() {
-            for line in wrapped(text, WIDTH) {
-                self.line(&line);
-            }
-            return;
-        }
-        for (at, line) in wrapped(text, WIDTH - 13).iter().enumerate() {
-            let name = if at == 0 { name } else { "" };
-            self.line(&format!("  {FAINT}{name:9}{FAINT:#}  {line}"));
-        }
-    }
-
-    /// `title: text`, continued under the text.
-    fn hanging(&mut self, styled: &str, title: &str, text: &str) {
-        let indent = title.len() + 2;
-        let text = Printable(text).to_string();
-        for (at, line) in wrapped(&text, WIDTH - indent).iter().enumerate() {
-            match at {
-                0 => self.line(&format!("{styled}: {line}")),
-                _ => self.line(&format!("{:indent$}{line}", "")),
             }
         }
     }

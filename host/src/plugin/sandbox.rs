@@ -432,7 +432,7 @@ mod tests {
 
     #[test]
     fn ids_of_exchanges_are_small_and_used_again() {
-        let exchange = crate::filter::chain::tests::exchange(0);
+        let exchange = crate::filter::sample::exchange("/a/b?c=d", 0);
         let mut exchanges = Exchanges::default();
         assert_eq!([exchanges.enter(&exchange), exchanges.enter(&exchange)], [0, 1]);
         exchanges.leave(0);

@@ -150,10 +150,6 @@ impl Machine for Trace {
         self.certain
     }
 
-    fn is_complete(&self) -> bool {
-        self.certain
-    }
-
     fn language(&self) -> &'static str {
         "dotnet"
     }

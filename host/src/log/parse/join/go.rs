@@ -137,10 +137,6 @@ impl Machine for Panic {
         self.certain
     }
 
-    fn is_complete(&self) -> bool {
-        self.certain
-    }
-
     fn language(&self) -> &'static str {
         "go"
     }

@@ -151,10 +151,6 @@ impl Machine for Backtrace {
         self.certain
     }
 
-    fn is_complete(&self) -> bool {
-        self.certain
-    }
-
     fn language(&self) -> &'static str {
         "ruby"
     }

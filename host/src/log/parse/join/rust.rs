@@ -124,10 +124,6 @@ impl Machine for Panic {
         self.certain
     }
 
-    fn is_complete(&self) -> bool {
-        self.certain
-    }
-
     fn language(&self) -> &'static str {
         "rust"
     }

@@ -38,8 +38,10 @@ pub(super) trait Machine: fmt::Debug + Send {
     /// Whether what was taken is a trace beyond doubt. Until then it may be given back.
     fn is_certain(&self) -> bool;
 
-    /// Whether the trace may end here.
-    fn is_complete(&self) -> bool;
+    /// Whether the trace may end here; as soon as it is certain, for most.
+    fn is_complete(&self) -> bool {
+        self.is_certain()
+    }
 
     /// The value of the attribute `log.joined`.
     fn language(&self) -> &'static str;
