@@ -5,7 +5,7 @@
 
 use crate::bytes;
 use crate::ending::Quote;
-use crate::rule::{self, RULES, RuleId};
+use crate::rule::{self, Catalogue, RuleId};
 use crate::rules::Action;
 use crate::value::{ip, mac};
 use hmac::{Hmac, KeyInit, Mac};
@@ -46,12 +46,14 @@ pub(crate) struct Spot {
 /// Writes the replacement of `value`.
 pub(crate) fn write(
     action: &Action,
+    rules: &Catalogue,
     rule: RuleId,
     value: &[u8],
     spot: Spot,
     key: Option<&Key>,
     out: &mut Vec<u8>,
 ) {
+    let about = rules.rule(rule);
     if let Some(quote) = spot.wrap {
         if matches!(action, Action::Drop) {
             out.extend_from_slice(b"null");
@@ -61,18 +63,20 @@ pub(crate) fn write(
     }
     match action {
         Action::Replace(text) => {
-            let marker = text.as_deref().unwrap_or(RULES[rule.index()].marker);
+            let marker = text.as_deref().unwrap_or(&about.marker);
             write_marker(marker.as_bytes(), spot.encoded, out);
         }
         Action::Mask => out.extend_from_slice(MASK),
         Action::Last4 => {
             out.extend_from_slice(MASK);
-            if RULES[rule.index()].may_show_end && value.len() < WHOLE_MAX {
+            if about.may_show_end && value.len() < WHOLE_MAX {
                 write_last4(value, out);
             }
         }
         Action::Hash => match key {
-            Some(key) if value.len() < WHOLE_MAX => write_token(rule, value, key, out),
+            Some(key) if value.len() < WHOLE_MAX => {
+                write_token(&about.name, &canonical(rule, value), key, out)
+            }
             _ => out.extend_from_slice(MASK),
         },
         Action::Truncate => match rule {
@@ -118,12 +122,11 @@ fn write_last4(value: &[u8], out: &mut Vec<u8>) {
 }
 
 /// `name:` and the first half of a keyed hash, the same wherever the value stands.
-fn write_token(rule: RuleId, value: &[u8], key: &Key, out: &mut Vec<u8>) {
-    let name = RULES[rule.index()].name;
+fn write_token(name: &str, canonical: &[u8], key: &Key, out: &mut Vec<u8>) {
     let mut mac = key.0.clone();
     mac.update(name.as_bytes());
     mac.update(&[0]);
-    mac.update(&canonical(rule, value));
+    mac.update(canonical);
     let digest = mac.finalize().into_bytes();
     out.extend_from_slice(name.as_bytes());
     out.push(b':');
@@ -183,6 +186,7 @@ mod tests {
         let mut out = Vec::new();
         write(
             &action,
+            &Catalogue::default(),
             rule,
             value.as_bytes(),
             Spot { encoded: false, wrap: None },
@@ -210,6 +214,7 @@ mod tests {
             let mut out = Vec::new();
             write(
                 &Action::Hash,
+                &Catalogue::default(),
                 rule,
                 value.as_bytes(),
                 Spot { encoded: false, wrap: None },

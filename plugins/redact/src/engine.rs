@@ -10,7 +10,7 @@ use crate::names::{Family, Names};
 use crate::pair::Name;
 use crate::place::Kind;
 use crate::placeholder;
-use crate::rule::{self, COUNT, RULES, RuleId};
+use crate::rule::{self, RuleId};
 use crate::rules::{Action, Rules};
 use crate::span::{Role, Span};
 use crate::text::Text;
@@ -40,25 +40,10 @@ struct Edit {
 }
 
 /// How often each rule hit. Never what it hit.
-#[derive(Clone, Debug)]
-pub struct Counts([u64; COUNT]);
-
-impl Default for Counts {
-    fn default() -> Counts {
-        Counts([0; COUNT])
-    }
-}
+#[derive(Clone, Debug, Default)]
+pub struct Counts(Vec<u64>);
 
 impl Counts {
-    /// The rules that hit at least once, by name, and how often.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.0
-            .iter()
-            .zip(RULES)
-            .filter(|(count, _)| **count > 0)
-            .map(|(&count, rule)| (rule.name, count))
-    }
-
     /// All hits together.
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
@@ -66,12 +51,16 @@ impl Counts {
 
     /// Adds the hits of another scan.
     pub fn add(&mut self, other: &Counts) {
-        for (count, more) in self.0.iter_mut().zip(other.0) {
+        self.0.resize(self.0.len().max(other.0.len()), 0);
+        for (count, more) in self.0.iter_mut().zip(&other.0) {
             *count += more;
         }
     }
 
     fn count(&mut self, rule: RuleId) {
+        if self.0.len() <= rule.index() {
+            self.0.resize(rule.index() + 1, 0);
+        }
         self.0[rule.index()] += 1;
     }
 }
@@ -128,6 +117,12 @@ impl Engine {
 
     pub(crate) fn into_rules(self) -> Rules {
         self.rules
+    }
+
+    /// The rules that hit at least once, by name, and how often.
+    pub fn named<'c>(&'c self, counts: &'c Counts) -> impl Iterator<Item = (&'c str, u64)> {
+        let hits = counts.0.iter().copied();
+        self.rules.catalogue.names().zip(hits).filter(|(_, count)| *count > 0)
     }
 
     /// Scans a whole text. The replacements are in `scratch` afterwards.
@@ -195,6 +190,7 @@ impl Engine {
                 let spot = action::Spot { encoded: kind.is_encoded(), wrap: span.wrap };
                 action::write(
                     action,
+                    &self.rules.catalogue,
                     span.rule,
                     &text[range.clone()],
                     spot,
@@ -253,17 +249,17 @@ impl Engine {
     pub(crate) fn is_own_token(&self, text: &Text<'_>, sign: usize) -> bool {
         self.rules.traits.hashes
             && text.at(sign) == b':'
-            && RULES.iter().any(|rule| text.ends_with_word(sign, rule.name.as_bytes()))
+            && self.rules.catalogue.names().any(|name| text.ends_with_word(sign, name.as_bytes()))
             && (1..=action::TOKEN_HEX).all(|distance| text.at(sign + distance).is_ascii_hexdigit())
     }
 
     /// Whether a name ends with a marker (`[iban]: …`), or is an encoded one.
     pub(crate) fn is_own_marker(&self, name: &[u8]) -> bool {
-        let ends = |marker: &[u8]| name.ends_with(marker);
+        let mut markers = self.rules.catalogue.markers();
         match (name.first(), name.last()) {
-            (_, Some(b']')) => RULES.iter().any(|rule| ends(rule.marker.as_bytes())),
+            (_, Some(b']')) => markers.any(|marker| name.ends_with(marker.as_bytes())),
             (Some(b'%'), _) => {
-                RULES.iter().any(|rule| placeholder::is_marker(name, rule.marker.as_bytes()))
+                markers.any(|marker| placeholder::is_marker(name, marker.as_bytes()))
             }
             _ => false,
         }
@@ -273,7 +269,7 @@ impl Engine {
     /// when the marker was written, and is none now.
     pub(crate) fn is_behind_marker(&self, text: &Text<'_>, start: usize) -> bool {
         let ends = |marker: &str| text.ends_with_word(start, marker.as_bytes());
-        (text.before(start, 1) == b']' && RULES.iter().any(|rule| ends(rule.marker)))
+        (text.before(start, 1) == b']' && self.rules.catalogue.markers().any(ends))
             || self.rules.traits.texts.iter().any(|text| ends(text))
     }
 
@@ -282,7 +278,7 @@ impl Engine {
         let begins = |marker: &str| text.has_word(end, marker.as_bytes());
         match text.at(end) {
             b'*' => begins("**********"),
-            b'[' if RULES.iter().any(|rule| begins(rule.marker)) => true,
+            b'[' if self.rules.catalogue.markers().any(begins) => true,
             byte => {
                 let texts = self.rules.traits.texts.iter();
                 let mut near = texts.filter(|text| text.as_bytes().first() == Some(&byte));
@@ -292,10 +288,13 @@ impl Engine {
     }
 
     pub(crate) fn is_placeholder_value(&self, value: &[u8]) -> bool {
-        let texts = self.rules.traits.texts.iter().map(String::as_bytes);
+        let (catalogue, traits) = (&self.rules.catalogue, &self.rules.traits);
+        // All that ship begin with a bracket, but one with its own first letter.
+        let may_be_shipped = matches!(value.first(), Some(b'[' | b'%' | b'R' | b'*'));
+        let shipped = catalogue.markers().filter(|_| may_be_shipped);
+        let markers = shipped.chain(traits.texts.iter().map(String::as_str));
         placeholder::is_placeholder(value)
-            || placeholder::begins_as_ours(value, texts)
-            || (self.rules.traits.hashes
-                && RULES.iter().any(|rule| action::is_token(value, rule.name)))
+            || placeholder::begins_as_ours(value, markers)
+            || (traits.hashes && catalogue.names().any(|name| action::is_token(value, name)))
     }
 }

@@ -263,7 +263,8 @@ impl Redact {
     }
 
     fn count(&mut self, place: &str) {
-        for (rule, count) in self.scratch.take_counts().iter() {
+        let counts = self.scratch.take_counts();
+        for (rule, count) in self.engine.named(&counts) {
             self.found.matches.add([rule, place], count as f64);
         }
     }

@@ -2,8 +2,6 @@
 //!
 //! Only what is short can be a placeholder, so a value is judged after its first [`MAX`] bytes.
 
-use crate::rule::RULES;
-
 /// The longest placeholder, in bytes. A longer value is none, whatever it begins with.
 pub(crate) const MAX: usize = 64;
 
@@ -44,20 +42,14 @@ pub(crate) fn is_marker(value: &[u8], marker: &[u8]) -> bool {
 }
 
 /// Whether a value begins with one of our markers or masks, and goes on with a sign.
-pub(crate) fn begins_as_ours<'a>(
-    value: &[u8],
-    mut markers: impl Iterator<Item = &'a [u8]>,
-) -> bool {
+pub(crate) fn begins_as_ours<'a>(value: &[u8], mut markers: impl Iterator<Item = &'a str>) -> bool {
     let ends = |rest: &[u8]| rest.first().is_none_or(|b| !b.is_ascii_alphanumeric());
     let stars = value.iter().take_while(|&&b| b == b'*').count();
     let shown = value[stars..].iter().take_while(|b| b.is_ascii_alphanumeric()).count();
     if stars == 10 && (shown == 0 || shown == 4) {
         return true;
     }
-    let is_one = |marker: &[u8]| behind_marker(value, marker).is_some_and(ends);
-    // All that ship begin with a bracket, but one with its own first letter.
-    let shipped = matches!(value.first(), Some(b'[' | b'%' | b'R'));
-    (shipped && RULES.iter().any(|rule| is_one(rule.marker.as_bytes()))) || markers.any(is_one)
+    markers.any(|marker| behind_marker(value, marker.as_bytes()).is_some_and(ends))
 }
 
 /// What stands behind a marker at the beginning of a value.
@@ -131,6 +123,7 @@ fn is_known_filter(inner: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::Catalogue;
 
     #[test]
     fn masks_variables_and_markers_are_placeholders() {
@@ -163,10 +156,10 @@ mod tests {
             "**********1111",
             "[redacted]/x",
         ] {
-            assert!(begins_as_ours(value.as_bytes(), std::iter::empty()), "`{value}`");
+            assert!(begins_as_ours(value.as_bytes(), Catalogue::default().markers()), "`{value}`");
         }
         for value in ["[redacted]x", "***", "***********x", "[other]"] {
-            assert!(!begins_as_ours(value.as_bytes(), std::iter::empty()), "`{value}`");
+            assert!(!begins_as_ours(value.as_bytes(), Catalogue::default().markers()), "`{value}`");
         }
         for value in
             ["hunter2", "x", "[abc]", "true", "$ecret", "a****", "***1234567", "<a", "4111"]

@@ -1,11 +1,13 @@
 //! The rules that ship: their names, what they answer with, and what may be done to their hits.
 //!
-//! A rule is known by its place in [`RULES`]. Rules of a rule file will follow behind these, so
-//! everything else only ever holds a [`RuleId`].
+//! A rule is known by its place in the [`Catalogue`] of a configuration, which begins with those
+//! of [`SHIPPED`], so everything else only ever holds a [`RuleId`].
+
+use std::borrow::Cow;
 
 /// The place of a rule in the list of rules.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) struct RuleId(pub(crate) u8);
+pub(crate) struct RuleId(pub(crate) u16);
 
 impl RuleId {
     pub(crate) fn index(self) -> usize {
@@ -13,12 +15,13 @@ impl RuleId {
     }
 }
 
-/// A rule as it ships.
+/// What is known of a rule besides how its hits are found.
+#[derive(Clone, Debug)]
 pub(crate) struct Rule {
     /// As in `rules = [...]`, in metrics and in reports.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// What `replace` writes.
-    pub(crate) marker: &'static str,
+    pub(crate) marker: Cow<'static, str>,
     /// What is done when nothing is configured.
     pub(crate) default: Default,
     /// Whether `last4` shows the end of the value. Otherwise it masks.
@@ -28,7 +31,7 @@ pub(crate) struct Rule {
 }
 
 /// The action of a rule when nothing is configured.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Default {
     Replace,
     Last4,
@@ -36,40 +39,33 @@ pub(crate) enum Default {
 }
 
 const fn value(name: &'static str, marker: &'static str) -> Rule {
-    Rule { name, marker, default: Default::Replace, may_show_end: true, may_truncate: false }
+    of(name, marker, Default::Replace, true, false)
 }
 
 const fn closed(name: &'static str, marker: &'static str) -> Rule {
-    Rule { name, marker, default: Default::Replace, may_show_end: false, may_truncate: false }
+    of(name, marker, Default::Replace, false, false)
+}
+
+const fn of(
+    name: &'static str,
+    marker: &'static str,
+    default: Default,
+    may_show_end: bool,
+    may_truncate: bool,
+) -> Rule {
+    let (name, marker) = (Cow::Borrowed(name), Cow::Borrowed(marker));
+    Rule { name, marker, default, may_show_end, may_truncate }
 }
 
 /// All rules that ship, in the order in which they win over each other.
-pub(crate) const RULES: &[Rule] = &[
+pub(crate) const SHIPPED: &[Rule] = &[
     closed("email", "[email]"),
-    Rule {
-        name: "card",
-        marker: "[card]",
-        default: Default::Last4,
-        may_show_end: true,
-        may_truncate: false,
-    },
+    of("card", "[card]", Default::Last4, true, false),
     value("iban", "[iban]"),
     value("us-ssn", "[ssn]"),
     value("phone", "[phone]"),
-    Rule {
-        name: "ip",
-        marker: "[ip]",
-        default: Default::Truncate,
-        may_show_end: true,
-        may_truncate: true,
-    },
-    Rule {
-        name: "mac",
-        marker: "[mac]",
-        default: Default::Truncate,
-        may_show_end: true,
-        may_truncate: true,
-    },
+    of("ip", "[ip]", Default::Truncate, true, true),
+    of("mac", "[mac]", Default::Truncate, true, true),
     value("jwt", "[jwt]"),
     value("bearer", "[redacted]"),
     value("basic", "[redacted]"),
@@ -111,9 +107,6 @@ pub(crate) const RULES: &[Rule] = &[
     value("secret/azure", "[secret/azure]"),
 ];
 
-/// How many rules there are.
-pub(crate) const COUNT: usize = RULES.len();
-
 pub(crate) const EMAIL: RuleId = named("email");
 pub(crate) const CARD: RuleId = named("card");
 pub(crate) const IBAN: RuleId = named("iban");
@@ -133,9 +126,11 @@ pub(crate) const PASSWORD: RuleId = named("password");
 /// The rule of this name; a name that is not in the list does not compile.
 pub(crate) const fn named(name: &str) -> RuleId {
     let mut index = 0;
-    while index < RULES.len() {
-        if equal(RULES[index].name.as_bytes(), name.as_bytes()) {
-            return RuleId(index as u8);
+    while index < SHIPPED.len() {
+        if let Cow::Borrowed(known) = &SHIPPED[index].name
+            && equal(known.as_bytes(), name.as_bytes())
+        {
+            return RuleId(index as u16);
         }
         index += 1;
     }
@@ -154,4 +149,50 @@ const fn equal(a: &[u8], b: &[u8]) -> bool {
         index += 1;
     }
     true
+}
+
+/// The rules of a configuration: those that ship, and its own behind them.
+#[derive(Clone, Debug)]
+pub(crate) struct Catalogue {
+    rules: Vec<Rule>,
+    /// What `replace` may write, each once: with more rules than markers it is these that a text is
+    /// held against.
+    markers: Vec<Cow<'static, str>>,
+}
+
+impl std::default::Default for Catalogue {
+    fn default() -> Catalogue {
+        let rules = SHIPPED.to_vec();
+        let mut markers: Vec<_> = rules.iter().map(|rule| rule.marker.clone()).collect();
+        markers.sort_unstable();
+        markers.dedup();
+        Catalogue { rules, markers }
+    }
+}
+
+impl Catalogue {
+    /// The rule with this id, which is one of this catalogue.
+    pub(crate) fn rule(&self, id: RuleId) -> &Rule {
+        &self.rules[id.index()]
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// All, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RuleId, &Rule)> {
+        (0..).map(RuleId).zip(&self.rules)
+    }
+
+    /// The texts that `replace` writes unless it is told otherwise.
+    pub(crate) fn markers(&self) -> impl Iterator<Item = &str> {
+        self.markers.iter().map(|marker| &**marker)
+    }
+
+    /// The names, in the order of the rules.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.rules.iter().map(|rule| &*rule.name)
+    }
 }

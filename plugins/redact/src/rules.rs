@@ -5,7 +5,7 @@
 
 use crate::action::Key;
 use crate::names::Names;
-use crate::rule::{COUNT, Default as Shipped, RULES};
+use crate::rule::{Catalogue, Default as Shipped, RuleId, SHIPPED};
 
 mod allow;
 mod config;
@@ -34,8 +34,11 @@ pub enum Action {
 
 /// A set of rules.
 pub struct Rules {
-    pub(crate) on: [bool; COUNT],
-    pub(crate) actions: [Action; COUNT],
+    pub(crate) catalogue: Catalogue,
+    /// Which are on, by their place in the catalogue.
+    pub(crate) on: Vec<bool>,
+    /// What each does.
+    pub(crate) actions: Vec<Action>,
     pub(crate) names: Names,
     pub(crate) allow: Allow,
     pub(crate) key: Option<Key>,
@@ -70,9 +73,11 @@ impl Traits {
 impl Default for Rules {
     /// The default list, with the actions that ship.
     fn default() -> Rules {
+        let catalogue = Catalogue::default();
         Rules {
-            on: [true; COUNT],
-            actions: shipped_actions(),
+            on: vec![true; catalogue.len()],
+            actions: shipped_actions(&catalogue),
+            catalogue,
             names: Names::new(&[], &[]),
             allow: Allow::default(),
             key: None,
@@ -82,9 +87,9 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// The names of all rules there are, in their order.
+    /// The names of the rules that ship, in their order.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        RULES.iter().map(|rule| rule.name)
+        SHIPPED.iter().map(|rule| &*rule.name)
     }
 
     /// How many rules are on.
@@ -93,10 +98,12 @@ impl Rules {
     }
 }
 
-fn shipped_actions() -> [Action; COUNT] {
-    std::array::from_fn(|index| match RULES[index].default {
+/// What each does when nothing is configured.
+fn shipped_actions(catalogue: &Catalogue) -> Vec<Action> {
+    let action = |(_, rule): (RuleId, &crate::rule::Rule)| match rule.default {
         Shipped::Replace => Action::Replace(None),
         Shipped::Last4 => Action::Last4,
         Shipped::Truncate => Action::Truncate,
-    })
+    };
+    catalogue.iter().map(action).collect()
 }

@@ -149,7 +149,7 @@ mod tests {
             Answer::Replace(b"[email]\"}".to_vec())
         );
         assert_eq!(stream.held(), 0);
-        assert_eq!(scratch.counts().iter().collect::<Vec<_>>(), [("email", 2)]);
+        assert_eq!(engine.named(scratch.counts()).collect::<Vec<_>>(), [("email", 2)]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::action::Key;
 use crate::engine::{Engine, Scratch};
 use crate::names::Names;
 use crate::place::Kind;
-use crate::rule::{COUNT, RULES};
+use crate::rule::Catalogue;
 use serde_json::Value;
 
 /// A mistake in a configuration.
@@ -43,7 +43,7 @@ impl Rules {
     ///
     /// All mistakes, each with its place and, where there is one, the likely spelling.
     pub fn from_config(config: &Value) -> Result<Rules, Vec<ConfigError>> {
-        let mut reader = Reader { errors: Vec::new() };
+        let mut reader = Reader { errors: Vec::new(), catalogue: Catalogue::default() };
         let rules = reader.read(config);
         match rules {
             Some(rules) if reader.errors.is_empty() => Ok(rules),
@@ -54,6 +54,7 @@ impl Rules {
 
 struct Reader {
     errors: Vec<ConfigError>,
+    catalogue: Catalogue,
 }
 
 impl Reader {
@@ -83,26 +84,27 @@ impl Reader {
         let actions = self.actions(config.get("actions"));
         let (with, without) = self.names(config.get("names"));
         let allow = self.allow(config.get("allow"));
-        let hashes = (0..COUNT).any(|index| on[index] && actions[index] == Action::Hash);
+        let hashes = on.iter().zip(&actions).any(|(&on, action)| on && *action == Action::Hash);
         if hashes && config.get("key").is_none() {
             let message = "`hash` needs a key; without one anybody can try out the values";
             self.error("/actions", message, Some("set `key` to at least 16 bytes".into()));
         }
         let traits = Traits::of(&actions);
-        let rules = Rules { on, actions, names: Names::new(&with, &without), allow, key, traits };
+        let (catalogue, names) = (self.catalogue.clone(), Names::new(&with, &without));
+        let rules = Rules { catalogue, on, actions, names, allow, key, traits };
         Some(self.check_texts(rules, config.get("actions")))
     }
 
-    fn rules(&mut self, value: Option<&Value>) -> [bool; COUNT] {
-        let Some(value) = value else { return [true; COUNT] };
-        let mut on = [false; COUNT];
+    fn rules(&mut self, value: Option<&Value>) -> Vec<bool> {
+        let Some(value) = value else { return vec![true; self.catalogue.len()] };
+        let mut on = vec![false; self.catalogue.len()];
         for (index, entry) in self.strings(value, "/rules") {
             let path = format!("/rules/{index}");
             let (name, wanted) = match entry.strip_prefix('-') {
                 Some(name) => (name, false),
                 None => (entry.as_str(), true),
             };
-            let hit = matching(name);
+            let hit = matching(&self.catalogue, name);
             if hit.is_empty() {
                 if PACKS.contains(&name) || name.starts_with("country/") {
                     self.error(
@@ -111,8 +113,8 @@ impl Reader {
                         None,
                     );
                 } else {
-                    let known = ["default", "secret"].into_iter().chain(Rules::names());
-                    let hint = likely(name, known)
+                    let hint = self
+                        .likely_rule(name)
                         .map(|hint| if wanted { hint } else { format!("-{hint}") });
                     self.error(path, format!("unknown rule `{name}`"), hint);
                 }
@@ -121,14 +123,14 @@ impl Reader {
                 on[rule] = wanted;
             }
         }
-        if on == [false; COUNT] && self.errors.is_empty() {
+        if !on.contains(&true) && self.errors.is_empty() {
             self.error("/rules", "no rule is on", Some("begin the list with `default`".into()));
         }
         on
     }
 
-    fn actions(&mut self, value: Option<&Value>) -> [Action; COUNT] {
-        let mut actions = shipped_actions();
+    fn actions(&mut self, value: Option<&Value>) -> Vec<Action> {
+        let mut actions = shipped_actions(&self.catalogue);
         let Some(value) = value else { return actions };
         let Value::Object(entries) = value else {
             self.error("/actions", "`actions` has to be an object of rules and actions", None);
@@ -139,10 +141,9 @@ impl Reader {
         sorted.sort_by_key(|(name, _)| (name.contains('/'), *name != "default"));
         for (name, entry) in sorted {
             let path = pointer("/actions", name);
-            let hit = matching(name);
+            let hit = matching(&self.catalogue, name);
             if hit.is_empty() {
-                let known = ["default", "secret"].into_iter().chain(Rules::names());
-                self.error(path, format!("unknown rule `{name}`"), likely(name, known));
+                self.error(path, format!("unknown rule `{name}`"), self.likely_rule(name));
                 continue;
             }
             let Some(action) = self.action(&path, entry) else { continue };
@@ -212,7 +213,8 @@ impl Reader {
     /// Whether the action has a meaning for the rule. A mistake is reported only where the rule was
     /// named itself.
     fn fits(&mut self, path: &str, name: &str, rule: usize, action: &Action) -> bool {
-        let rule = &RULES[rule];
+        let rule = self.catalogue.iter().nth(rule).map(|(_, rule)| rule.clone());
+        let Some(rule) = rule else { return false };
         let problem = match action {
             Action::Last4 if !rule.may_show_end => "would show a part of what has to stay hidden",
             Action::Truncate if !rule.may_truncate => "has a meaning for `ip` and `mac` only",
@@ -338,6 +340,10 @@ impl Reader {
         allow
     }
 
+    fn likely_rule(&self, name: &str) -> Option<String> {
+        likely(name, ["default", "secret"].into_iter().chain(self.catalogue.names()))
+    }
+
     /// The strings of a list; whatever else is in it is a mistake.
     fn strings(&mut self, value: &Value, path: &str) -> Vec<(usize, String)> {
         let Value::Array(entries) = value else {
@@ -357,14 +363,14 @@ impl Reader {
 }
 
 /// The rules that a name stands for: one, those of a family, or all.
-fn matching(name: &str) -> Vec<usize> {
-    RULES
-        .iter()
+fn matching(catalogue: &Catalogue, name: &str) -> Vec<usize> {
+    catalogue
+        .names()
         .enumerate()
-        .filter(|(_, rule)| {
+        .filter(|(_, known)| {
             name == "default"
-                || rule.name == name
-                || rule.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
+                || *known == name
+                || known.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
         })
         .map(|(index, _)| index)
         .collect()
@@ -466,7 +472,7 @@ mod tests {
         }));
         let rules = rules.unwrap_or_else(|errors| panic!("{errors:?}"));
         let index = |name: &str| {
-            RULES.iter().position(|rule| rule.name == name).expect("there is such a rule")
+            rules.catalogue.names().position(|rule| rule == name).expect("there is such a rule")
         };
         assert!(!rules.on[index("phone")]);
         assert!(!rules.on[index("secret/aws")]);
