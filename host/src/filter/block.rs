@@ -38,16 +38,18 @@ struct Run {
 impl Blocks {
     /// Joins the records of a batch. All come from one source.
     pub fn of(batch: &[Record]) -> Self {
-        let mut blocks = Self { texts: Vec::new(), runs: Vec::new(), lines: Vec::new() };
+        let lines = Vec::with_capacity(batch.len());
+        let mut blocks = Self { texts: Vec::new(), runs: Vec::new(), lines };
         let mut open = false;
-        let mut line = String::new();
+        let mut written = String::new();
         for (index, record) in batch.iter().enumerate() {
-            line.clear();
-            if record.parsed {
-                write_line(record, &mut line);
+            let line = if record.parsed {
+                written.clear();
+                write_line(record, &mut written);
+                &written
             } else {
-                line.push_str(&record.message);
-            }
+                &record.message
+            };
             blocks.lines.push(line.len());
             // One that is not UTF-8 would change what the bytes of its neighbours mean.
             let joins = open && !record.latin1;
@@ -55,8 +57,14 @@ impl Blocks {
                 (joins, blocks.texts.last_mut(), blocks.runs.last_mut())
                 && text.message.len() + 1 + line.len() <= MAX_BLOCK
             {
+                if run.number == 1 {
+                    // Lines of one source are about as long as each other, and growing means
+                    // copying.
+                    let ahead = (batch.len() - index).saturating_mul(line.len() + 1);
+                    text.message.reserve(ahead.min(MAX_BLOCK - text.message.len()));
+                }
                 text.message.push('\n');
-                text.message.push_str(&line);
+                text.message.push_str(line);
                 run.number += 1;
                 continue;
             }

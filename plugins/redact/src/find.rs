@@ -12,6 +12,7 @@
 use crate::candidate::{Before, Candidates, positions};
 use crate::ending::Quote;
 use crate::engine::Engine;
+use crate::pair;
 use crate::place::Kind;
 use crate::rule::{self, RuleId};
 use crate::scan::{BLOCK, classify_at};
@@ -161,6 +162,7 @@ impl Finder<'_> {
     }
 
     /// Resolves what was found and decides how much of it is final.
+    #[inline(never)]
     fn settle(self, state: &mut State) -> usize {
         let spans = &mut self.found.spans;
         resolve(spans);
@@ -226,18 +228,24 @@ impl Finder<'_> {
         for position in positions(stateful, at) {
             let bit = 1u64 << (position - at);
             if candidates.assign & bit != 0 {
-                if position >= self.state.floor {
+                if position >= self.state.floor
+                    && pair::may_follow_name(&self.text, self.engine.names(), position)
+                {
                     self.assign(position);
                 }
             } else if candidates.token & bit != 0 {
-                self.token(position);
+                if token::may_be_one(&self.text, position) {
+                    self.token(position);
+                }
             } else if position >= self.state.floor {
                 self.dashes(position);
             }
         }
         if candidates.digits != 0 {
             for position in positions(candidates.digits, at) {
-                self.digits(position);
+                if number::may_be_one(&self.text, position) {
+                    self.digits(position);
+                }
             }
         }
         if candidates.rare | candidates.iban | candidates.colons | candidates.mac != 0 {
@@ -245,6 +253,7 @@ impl Finder<'_> {
         }
     }
 
+    #[inline(never)]
     fn visit_rare(&mut self, candidates: &Candidates, at: usize) {
         for position in positions(candidates.rare, at) {
             self.at_sign(position);

@@ -52,28 +52,32 @@ impl Value {
     }
 }
 
-/// Reads the name before the sign at `sign`, if its value is a secret.
+/// Whether a name may end before the sign at `sign` whose value is a secret.
 ///
 /// Every colon and every equals sign of a text comes by here, so the two bytes that end the name
 /// decide nearly always.
-#[inline]
-pub(crate) fn name_before(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<Name> {
-    if let Some(&[before2, before, last]) =
+#[inline(always)]
+pub(crate) fn may_follow_name(text: &Text<'_>, names: &Names, sign: usize) -> bool {
+    let Some(&[before2, before, last]) =
         text.bytes().get(..sign).and_then(|before| before.last_chunk::<3>())
-    {
-        if last == b'"' && before != b'\\' {
-            // Brackets may end a name of a form, so their names are looked at.
-            if !names.may_end_with(before2, before) && before != b']' {
-                return None;
-            }
-        } else if bytes::is(last, ALNUM) {
-            let clock = bytes::is(last, DIGIT) && bytes::is(before, DIGIT) && text.at(sign) == b':';
-            if clock
-                || !(names.may_end_with(before, last) || is_encoded_bracket(before2, before, last))
-            {
-                return None;
-            }
-        }
+    else {
+        return true;
+    };
+    if last == b'"' && before != b'\\' {
+        // Brackets may end a name of a form, so their names are looked at.
+        names.may_end_with(before2, before) || before == b']'
+    } else if bytes::is(last, ALNUM) {
+        let clock = bytes::is(last, DIGIT) && bytes::is(before, DIGIT) && text.at(sign) == b':';
+        !clock && (names.may_end_with(before, last) || is_encoded_bracket(before2, before, last))
+    } else {
+        true
+    }
+}
+
+/// Reads the name before the sign at `sign`, if its value is a secret.
+pub(crate) fn name_before(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<Name> {
+    if !may_follow_name(text, names, sign) {
+        return None;
     }
     let end = skip_to_name(text, sign)?;
     if !may_end(text, names, end) {

@@ -11,8 +11,24 @@ use crate::value::{card, digits::Groups, ip, phone, ssn};
 /// The most bytes before a number in an array that are looked through for its bracket.
 const ARRAY: usize = 256;
 
+/// Whether there are enough digits at `start` for any number, which are no date and no decimals.
+#[inline(always)]
+pub(super) fn may_be_one(text: &Text<'_>, start: usize) -> bool {
+    let bytes = text.bytes();
+    let around =
+        start.checked_sub(2).and_then(|at| bytes.get(at..)?.first_chunk::<{ WINDOW + 2 }>());
+    let Some([before2, before, window @ ..]) = around else { return true };
+    let (before2, before) = (*before2, *before);
+    if before == b'.' && before2.is_ascii_digit() {
+        return false;
+    }
+    let bracket = before == b')' || before2 == b')';
+    bracket || window[1..4].contains(&b'.') || is_dense(window)
+}
+
 impl Finder<'_> {
     /// Judges the number that begins at `start`. The first rule that it fits has it.
+    #[inline(never)]
     pub(super) fn digits(&mut self, start: usize) {
         // Behind the point of a number or an address nothing begins.
         if self.is_date(start)
@@ -78,6 +94,7 @@ impl Finder<'_> {
 /// In so many bytes there are seven digits, or there is no number.
 const WINDOW: usize = 12;
 
+#[inline(always)]
 fn is_dense(window: &[u8]) -> bool {
     window.iter().filter(|b| b.is_ascii_digit()).count() >= 7
 }

@@ -7,14 +7,31 @@ use crate::ending::Ending;
 use crate::pair::Value;
 use crate::rule::{self, RuleId};
 use crate::span::Role;
+use crate::text::Text;
 use crate::value::{self, token::Scheme};
 use std::ops::Range;
 
 /// Letters, digits, `-`, `_`, and points between them.
 const JWT_RUN: u16 = TOKEN | WORD;
 
+/// Whether a word shows in its first bytes or by what stands before it that it may be a token.
+#[inline(always)]
+pub(super) fn may_be_one(text: &Text<'_>, start: usize) -> bool {
+    let Some(&[before2, before, first, second]) =
+        text.bytes().get(start.saturating_sub(2)..).and_then(|bytes| bytes.first_chunk::<4>())
+    else {
+        return true;
+    };
+    start < 2
+        || (before == b' ' && value::token::may_end_scheme(before2))
+        || value::secret::may_begin(first, second)
+        || matches!(before, b'-' | b'_' | b'.' | b':' | b'/' | b'~')
+        || matches!(first, b'M' | b'N' | b'O')
+}
+
 impl Finder<'_> {
     /// A word that may be a token, by its own prefix or by what stands before it.
+    #[inline(never)]
     pub(super) fn token(&mut self, start: usize) {
         let text = &self.text;
         let (first, second) = (text.at(start), text.at(start + 1));

@@ -16,11 +16,16 @@ pub(crate) enum Scheme {
     Basic,
 }
 
+/// Whether the name of a scheme may end with this byte.
+#[inline(always)]
+pub(crate) fn may_end_scheme(last: u8) -> bool {
+    matches!(last | 0x20, b'r' | b'c' | b'n')
+}
+
 /// The scheme whose word ends right before the blank before `start`, and where the word begins.
 #[inline]
 pub(crate) fn scheme_before(text: &Text<'_>, start: usize) -> Option<(Scheme, usize)> {
-    let ends_like_one = matches!(text.before(start, 2) | 0x20, b'r' | b'c' | b'n');
-    if text.before(start, 1) != b' ' || !ends_like_one {
+    if text.before(start, 1) != b' ' || !may_end_scheme(text.before(start, 2)) {
         return None;
     }
     let words = [("bearer", Scheme::Bearer), ("basic", Scheme::Basic), ("token", Scheme::Bearer)];
