@@ -74,6 +74,7 @@ pub fn corridor(
         };
         let mut settings = sink::Settings::new(one.name.to_string(), format);
         settings.wanted.least = least(one.min_level);
+        settings.queue.weight = config.logs.queue.bytes();
         sinks.push((settings, made));
     }
     let mut settings = Settings::default();

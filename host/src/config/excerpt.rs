@@ -178,6 +178,7 @@ fn hide_assigned(text: &mut [char]) {
         let (start, end) = match text[start] {
             quote @ ('"' | '\'') => (start + 1, closing(text, start + 1, quote)),
             '[' => (start + 1, closing(text, start + 1, ']')),
+            '{' => (start + 1, closing(text, start + 1, '}')),
             _ => (start, ending(text, start)),
         };
         let value: String = text[start..end].iter().collect();
@@ -235,6 +236,7 @@ mod tests {
             ("admin.token = abc # why", "admin.token = *** # why"),
             (r#"token = "abc"#, r#"token = "***"#),
             (r#"tokens = ["ab", "cd"]"#, r#"tokens = [**********]"#),
+            (r#"token = { a = "b" }"#, r#"token = {*********}"#),
             (r#"token = "env:TOKEN""#, r#"token = "env:TOKEN""#),
             (r#"token = "file:/run/t""#, r#"token = "file:/run/t""#),
             (r#"url = "redis://:pw@db:6379/0""#, r#"url = "redis://***@db:6379/0""#),

@@ -36,7 +36,8 @@ const QUIET: Duration = Duration::from_secs(60);
 #[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub enum Output {
-    /// Records on their way into a sink, as they are written.
+    /// Records on their way into a sink, as they are written; what has to be written again is
+    /// counted again.
     Logs,
     /// Error events on their way to the plugins that take them.
     Errors,
@@ -296,18 +297,24 @@ fn spellings(canary: &[u8]) -> Vec<Vec<u8>> {
     }
     let hex: String = canary.iter().map(|byte| format!("{byte:02x}")).collect();
     spellings.push(hex.into_bytes());
-    // In base64 three bytes are four digits, so what stands before decides between three
-    // spellings. Digits that hold bits of a neighbour are left out.
-    for before in 0..3 {
-        let mut padded = vec![0; before];
-        padded.extend_from_slice(canary);
-        let first = (before * 8).div_ceil(6);
-        let last = padded.len() * 8 / 6;
-        for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            let digits = engine.encode(&padded).into_bytes();
-            spellings.extend(digits.get(first..last).map(<[u8]>::to_vec));
+    // What is packed into base64 is JSON, more often than not.
+    let json = serde_json::to_string(&String::from_utf8_lossy(canary)).unwrap_or_default();
+    let json = json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or_default();
+    for text in [canary, json.as_bytes()] {
+        // Three bytes are four digits, so what stands before decides between three spellings.
+        // Digits that hold bits of a neighbour are left out.
+        for before in 0..3 {
+            let mut padded = vec![0; before];
+            padded.extend_from_slice(text);
+            let first = (before * 8).div_ceil(6);
+            let last = padded.len() * 8 / 6;
+            for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+                let digits = engine.encode(&padded).into_bytes();
+                spellings.extend(digits.get(first..last).map(<[u8]>::to_vec));
+            }
         }
     }
+    spellings.retain(|one| !one.is_empty());
     spellings.sort();
     spellings.dedup();
     spellings
