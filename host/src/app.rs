@@ -24,12 +24,14 @@ pub mod plugins;
 pub mod records;
 
 use admin::AdminPages;
+pub use assemble::watch;
 use assemble::{build, cache, dialer, engine, fault, faults, outlets, state, version, workers};
 use background::Errors;
 use plugins::{Plugins, Workshop};
 
 use crate::config::{AdminListen, Config, Faults, LogSourceKind, Warning};
 use crate::filter::background::{Background, Status};
+use crate::filter::canary::Watch;
 use crate::filter::queue::Bound;
 use crate::filter::{Filter, Stance};
 use crate::health::{self, Board, Said, Source};
@@ -124,7 +126,7 @@ impl Offline {
     /// Every fault that is found.
     pub async fn load(config: &Config, cache: Option<&Path>) -> Result<Self, Faults> {
         let metrics = Arc::new(metrics::Host::new(build()));
-        let outlets = outlets(config, &metrics);
+        let outlets = outlets(config, &metrics, watch(config, Some(&metrics))?);
         let state = Arc::new(State::in_memory(state::Limits::default()));
         let reach = Reach::new(dialer()?, state, Arc::clone(&metrics));
         let engine = engine(config, 1)?;
@@ -174,7 +176,7 @@ impl App {
     pub async fn build(config: Config, options: Options) -> Result<Self, Faults> {
         let workers = workers(&config, &options);
         let metrics = Arc::new(metrics::Host::new(build()));
-        let outlets = outlets(&config, &metrics);
+        let outlets = outlets(&config, &metrics, watch(&config, Some(&metrics))?);
         let dialer = dialer()?;
         let reach = Reach::new(
             Arc::clone(&dialer),
@@ -194,7 +196,7 @@ impl App {
         let plugins = Plugins::load(&config, &workshop).await.map_err(faults)?;
         let version = version(&config, &plugins, &metrics, 1)?;
         let chain = plugins.log_chain(&config.logs.plugins);
-        let (corridor, sinks) = records::corridor(&config, chain)?;
+        let (corridor, sinks) = records::corridor(&config, chain, &outlets.watch)?;
         let (host_records, host_task) = corridor.records("host");
         let server = front::bind(&config, workers)?;
         let admin = match config.admin.listen.value {
@@ -258,6 +260,11 @@ impl App {
     /// What it runs on.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// What looks for canaries in all that leaves.
+    pub fn watch(&self) -> Watch {
+        self.outlets.watch.clone()
     }
 
     /// The plugins in service, in the order of the configuration.
@@ -355,6 +362,7 @@ impl App {
             Arc::clone(&scrubbers),
             &backgrounds,
             &outlets.metrics,
+            outlets.watch.clone(),
         );
         let mut sending = JoinSet::new();
         sending.spawn(errors.run());
@@ -365,6 +373,7 @@ impl App {
                 logs: counts::LogCounts::new(corridor.clone()),
                 plugins: plugins.iter().map(Arc::clone).collect(),
                 scrubbers,
+                watch: outlets.watch.clone(),
                 errors: config.admin.errors.as_ref().map(|given| given.value.to_string()),
                 token: config.admin.token.clone(),
             };

@@ -201,11 +201,16 @@ mod tests {
     use std::io;
 
     use super::*;
+    use crate::filter::canary::Watch;
 
     fn tamis(arguments: &[&str]) -> (u8, String, String) {
         let (mut out, mut talk) = (Vec::new(), Vec::new());
-        let mut terminal =
-            Terminal { out: Stream::plain(&mut out), talk: Stream::plain(&mut talk), volume: 0 };
+        let mut terminal = Terminal {
+            out: Stream::plain(&mut out),
+            talk: Stream::plain(&mut talk),
+            volume: 0,
+            watch: Watch::default(),
+        };
         let status = call([&["tamis"], arguments].concat(), &|_| None, &mut terminal);
         drop(terminal);
         let text = |bytes| String::from_utf8(bytes).expect("text");
@@ -283,8 +288,12 @@ mod tests {
         }
         for arguments in [&["tamis", "completions", "bash"][..], &["tamis", "--help"]] {
             let mut talk = Vec::new();
-            let mut terminal =
-                Terminal { out: Stream::plain(Gone), talk: Stream::plain(&mut talk), volume: 0 };
+            let mut terminal = Terminal {
+                out: Stream::plain(Gone),
+                talk: Stream::plain(&mut talk),
+                volume: 0,
+                watch: Watch::default(),
+            };
             assert_eq!(call(arguments, &|_| None, &mut terminal), 0);
             drop(terminal);
             assert_eq!(talk, b"");

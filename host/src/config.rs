@@ -23,6 +23,7 @@ mod logs;
 mod origin;
 mod plugin;
 mod reader;
+mod redact;
 mod reference;
 mod route;
 mod sample;
@@ -45,6 +46,7 @@ pub use origin::{Given, Origin, Source};
 pub use plugin::{Budget, Component, Grants, Isolation, OnFault, Plugin};
 pub use reader::Environment;
 use reader::Findings;
+pub use redact::{OnCanary, Redact};
 pub use route::Route;
 pub use sample::SAMPLE;
 pub use server::{Limits, Server, Timeouts, Tls};
@@ -77,6 +79,8 @@ pub struct Config {
     pub state: State,
     /// How large the metrics of plugins may grow.
     pub metrics: Metrics,
+    /// What must never leave.
+    pub redact: Redact,
 }
 
 impl Config {
@@ -167,6 +171,7 @@ impl Config {
             },
             state: State::default(),
             metrics: Metrics::default(),
+            redact: Redact::default(),
         };
         overrides.apply(&mut config);
         let mut findings = Findings::default();

@@ -15,6 +15,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 pub mod background;
 pub mod block;
 pub mod body;
+pub mod canary;
 pub mod chain;
 pub mod exchange;
 #[cfg(test)]

@@ -29,10 +29,10 @@ mod window;
 pub use exemplar::Trace;
 pub use expose::{Exposition, expose};
 pub use families::{
-    DURATION_BOUNDS, Deliveries, Exchanges, HOOK_BOUNDS, Health, Logs, Plugins, Process, Settings,
-    Upstreams,
+    DURATION_BOUNDS, Deliveries, Exchanges, HOOK_BOUNDS, Health, Logs, Plugins, Process, Redaction,
+    Settings, Upstreams,
 };
-pub use host::{Build, Host};
+pub use host::{Build, Count, Host};
 pub use names::Problem;
 pub use plugin::{
     InstanceMetrics, Limits, MetricId, PluginMetrics, RegisterError, SeriesError, SeriesId,

@@ -25,7 +25,7 @@ from harness import process  # noqa: E402
 from harness.case import Broken, Case  # noqa: E402
 
 # In this order: what fails for the simplest reasons first.
-ORDER = ["nofile", "probes", "nginx", "drain", "logs", "django"]
+ORDER = ["nofile", "probes", "nginx", "drain", "logs", "canaries", "django"]
 NOT_TESTS = {"run"}
 SECONDS = 180
 SCRIPT_SECONDS = 600

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tamis_host::filter::body::{BodyStop, BodyWalk};
+use tamis_host::filter::canary::Watch;
 use tamis_host::filter::queue::{Bound, Queue};
 use tamis_host::filter::{
     Chain, Closed, ErrorEvent, Exchange, Filter, Link, Name, OnFault, Record, RequestHead,
@@ -60,6 +61,7 @@ impl Room {
             errors: errors.clone(),
             metrics: Arc::clone(&metrics),
             clock: Clock::system(),
+            watch: Watch::default(),
         };
         Self { engine, metrics, records, errors, outlets }
     }

@@ -1,7 +1,8 @@
 //! The pages for operators.
 //!
-//! `/metrics`, `/plugins`, `/health`, `/errors`, and the pages of plugins under
-//! `/plugins/<name>/`. What a plugin shows passes the scrubbers first.
+//! `/metrics`, `/plugins`, `/health`, `/redaction`, `/errors`, and the pages of plugins under
+//! `/plugins/<name>/`. What a plugin shows passes the scrubbers first, and all of it those who
+//! look for canaries.
 
 use std::sync::Arc;
 
@@ -13,8 +14,9 @@ use serde::Serialize;
 use super::counts::LogCounts;
 use crate::config::Secret;
 use crate::filter::background::{Background, PageRequest};
+use crate::filter::canary::{self, Output, Watch};
 use crate::filter::scrub::Scrubbers;
-use crate::filter::{Hook, Origin, Passage};
+use crate::filter::{Filter as _, Hook, Origin, Passage, Stance};
 use crate::health::Board;
 use crate::metrics;
 use crate::plugin::Plugin;
@@ -32,6 +34,8 @@ pub struct AdminPages {
     pub plugins: Vec<Arc<Plugin>>,
     /// What cleans the pages of plugins.
     pub scrubbers: Arc<Scrubbers>,
+    /// What looks for canaries.
+    pub watch: Watch,
     /// The plugin behind `/errors`.
     pub errors: Option<String>,
     /// What a request has to carry as bearer token, if anything.
@@ -41,6 +45,35 @@ pub struct AdminPages {
 #[async_trait::async_trait]
 impl Pages for AdminPages {
     async fn page(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let response = self.answer(request).await;
+        // What is packed was looked at before.
+        if self.watch.is_idle() || response.headers().contains_key(CONTENT_ENCODING) {
+            return response;
+        }
+        let fields = response.headers().values().map(HeaderValue::as_bytes);
+        let parts = fields.chain([&response.body()[..]]);
+        if self.watch.passes(Output::Pages, parts) { response } else { withheld() }
+    }
+}
+
+/// What is shown of canaries, and of those who are there to redact.
+#[derive(Serialize)]
+struct Redaction {
+    /// Nothing when none are planted.
+    canaries: Option<canary::Report>,
+    guards: Vec<Guard>,
+}
+
+/// A plugin that guards, and what it counted under names of its own: which rules, where, how often.
+#[derive(Serialize)]
+struct Guard {
+    plugin: String,
+    state: &'static str,
+    counts: Vec<metrics::Count>,
+}
+
+impl AdminPages {
+    async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {
         if !self.admits(request.headers()) {
             let mut response = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed\n");
             let challenge = HeaderValue::from_static("Bearer realm=\"tamis\"");
@@ -56,15 +89,14 @@ impl Pages for AdminPages {
                 json(&self.plugins.iter().map(|one| one.report()).collect::<Vec<_>>())
             }
             "/health" if reads => self.health(),
-            "" | "/metrics" | "/plugins" | "/health" => {
+            "/redaction" if reads => self.redaction(),
+            "" | "/metrics" | "/plugins" | "/health" | "/redaction" => {
                 plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here\n")
             }
             _ => self.page_of_plugin(request, &path).await,
         }
     }
-}
 
-impl AdminPages {
     fn admits(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.token else { return true };
         let given = headers.get(http::header::AUTHORIZATION).map(HeaderValue::as_bytes);
@@ -78,7 +110,7 @@ impl AdminPages {
     }
 
     fn index(&self) -> Response<Bytes> {
-        let mut text = String::from("tamis\n\n/metrics\n/plugins\n/health\n");
+        let mut text = String::from("tamis\n\n/metrics\n/plugins\n/health\n/redaction\n");
         if self.errors.is_some() {
             text.push_str("/errors\n");
         }
@@ -98,6 +130,12 @@ impl AdminPages {
         }
         self.logs.publish(&self.metrics.logs);
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        if !self.watch.is_idle() {
+            let shown = self.metrics.expose(text(ACCEPT), None);
+            if !self.watch.passes(Output::Metrics, [&shown.body[..]]) {
+                return withheld();
+            }
+        }
         let exposition = self.metrics.expose(text(ACCEPT), text(ACCEPT_ENCODING));
         let mut response = Response::new(exposition.body);
         let kind = HeaderValue::from_str(&exposition.content_type);
@@ -116,6 +154,16 @@ impl AdminPages {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         }
         response
+    }
+
+    fn redaction(&self) -> Response<Bytes> {
+        let guards = self.plugins.iter().filter(|plugin| plugin.stance() == Stance::Guard);
+        let guard = |plugin: &Arc<Plugin>| {
+            let report = plugin.report();
+            let counts = self.metrics.counts_of(&report.name);
+            Guard { plugin: report.name, state: report.state, counts }
+        };
+        json(&Redaction { canaries: self.watch.report(), guards: guards.map(guard).collect() })
     }
 
     async fn page_of_plugin(&self, request: Request<Bytes>, path: &str) -> Response<Bytes> {
@@ -166,6 +214,11 @@ impl AdminPages {
         let plugin = self.plugins.iter().find(|plugin| &**Background::name(&***plugin) == name)?;
         Background::hooks(&**plugin).contains(Hook::OnPage).then_some((plugin, rest))
     }
+}
+
+fn withheld() -> Response<Bytes> {
+    let text = "the page is withheld, because it holds a canary; /redaction says which\n";
+    plain(StatusCode::SERVICE_UNAVAILABLE, text)
 }
 
 fn json(value: &impl Serialize) -> Response<Bytes> {

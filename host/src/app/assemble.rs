@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::plugins::Plugins;
 use super::{EVENTS, Options, RECORDS};
 use crate::config::{self, Config, Fault, Faults, Origin};
+use crate::filter::canary::{self, Watch};
 use crate::filter::queue::{Bound, Queue};
 use crate::metrics;
 use crate::outbound::{Dialer, Dialing};
@@ -34,14 +35,26 @@ pub fn workers(config: &Config, options: &Options) -> usize {
 }
 
 /// The queues that plugins, proxy and host write to.
-pub fn outlets(config: &Config, metrics: &Arc<metrics::Host>) -> Outlets {
+pub fn outlets(config: &Config, metrics: &Arc<metrics::Host>, watch: Watch) -> Outlets {
     let bound = Bound { items: RECORDS, weight: config.logs.queue.bytes() };
     Outlets {
         records: Queue::new(bound),
         errors: Queue::new(EVENTS),
         metrics: Arc::clone(metrics),
         clock: Clock::system(),
+        watch,
     }
+}
+
+/// What looks for canaries; it counts in `metrics`, if there are any.
+pub fn watch(config: &Config, metrics: Option<&metrics::Host>) -> Result<Watch, Faults> {
+    let canaries = config.redact.all().map_err(|fault| faults(vec![fault]))?;
+    let on_canary = match config.redact.on_canary {
+        config::OnCanary::Count => canary::OnCanary::Count,
+        config::OnCanary::Withhold => canary::OnCanary::Withhold,
+    };
+    Watch::new(canaries.iter().map(config::Secret::expose), on_canary, metrics)
+        .map_err(|why| fault(&Origin::argument("[redact]"), format!("too many canaries: {why}")))
 }
 
 /// What dials.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::filter::background::{Background, ErrorEvent};
+use crate::filter::canary::{Output, Watch};
 use crate::filter::exchange::Moment;
 use crate::filter::queue::{Bound, Queue};
 use crate::filter::scrub::Scrubbers;
@@ -56,6 +57,7 @@ pub struct Errors {
     events: Queue<ErrorEvent>,
     scrubbers: Arc<Scrubbers>,
     sinks: Vec<Sink>,
+    watch: Watch,
     withheld: Counter,
 }
 
@@ -73,6 +75,7 @@ impl Errors {
         scrubbers: Arc<Scrubbers>,
         plugins: &[Arc<dyn Background>],
         host: &metrics::Host,
+        watch: Watch,
     ) -> Self {
         let takes = |plugin: &&Arc<dyn Background>| {
             plugin.wants().errors && plugin.hooks().contains(Hook::OnErrors)
@@ -88,7 +91,7 @@ impl Errors {
                 given_up: dropped.with(["sink_failed"]),
             })
             .collect();
-        Self { events, scrubbers, sinks, withheld: dropped.with(["withheld"]) }
+        Self { events, scrubbers, sinks, watch, withheld: dropped.with(["withheld"]) }
     }
 
     /// Cleans events and deals them out, until the queue is closed and empty; then the sinks
@@ -142,6 +145,14 @@ impl Errors {
                 *text = clean;
             }
         });
+        // Everything that is in it, also what no scrubber is asked about: names, files, ids.
+        if !self.watch.is_idle() {
+            let all = format!("{event:?}");
+            if !self.watch.passes(Output::Errors, [all.as_bytes()]) {
+                self.withheld.increment();
+                return None;
+            }
+        }
         Some(event)
     }
 }

@@ -10,6 +10,7 @@ use super::assemble::fault;
 use crate::config::{
     self, Config, Faults, LineFormat, LogSourceKind, SinkFormat, SinkKind, WhenFull,
 };
+use crate::filter::canary::Watch;
 use crate::filter::logs::LogChain;
 use crate::filter::{Record, Severity, Source};
 use crate::log::sink::format::{Format, Text};
@@ -41,7 +42,11 @@ impl Hooks for Chained {
 /// # Errors
 ///
 /// Sinks that cannot be opened, on their lines.
-pub fn corridor(config: &Config, chain: Arc<LogChain>) -> Result<(Corridor, Vec<Task>), Faults> {
+pub fn corridor(
+    config: &Config,
+    chain: Arc<LogChain>,
+    watch: &Watch,
+) -> Result<(Corridor, Vec<Task>), Faults> {
     let mut sinks: Vec<(sink::Settings, Box<dyn Sink>)> = Vec::new();
     for one in &config.logs.sinks {
         let format = format(one.format);
@@ -50,10 +55,12 @@ pub fn corridor(config: &Config, chain: Arc<LogChain>) -> Result<(Corridor, Vec<
         };
         let made: Box<dyn Sink> = match &one.kind {
             SinkKind::Stdout => {
-                Box::new(stdout::Stdout::new(format).map_err(|error| cannot(&error))?)
+                let sink = stdout::Stdout::new(format).map_err(|error| cannot(&error))?;
+                Box::new(sink.watched(watch.clone()))
             }
             SinkKind::Stderr => {
-                Box::new(stdout::Stdout::error(format).map_err(|error| cannot(&error))?)
+                let sink = stdout::Stdout::error(format).map_err(|error| cannot(&error))?;
+                Box::new(sink.watched(watch.clone()))
             }
             SinkKind::File(settings) => {
                 let settings = file::Settings {
@@ -61,11 +68,13 @@ pub fn corridor(config: &Config, chain: Arc<LogChain>) -> Result<(Corridor, Vec<
                     backups: settings.keep,
                     ..file::Settings::new(&settings.path)
                 };
-                Box::new(file::File::new(settings, format).map_err(|error| cannot(&error))?)
+                let sink = file::File::new(settings, format).map_err(|error| cannot(&error))?;
+                Box::new(sink.watched(watch.clone()))
             }
         };
         let mut settings = sink::Settings::new(one.name.to_string(), format);
         settings.wanted.least = least(one.min_level);
+        settings.queue.weight = config.logs.queue.bytes();
         sinks.push((settings, made));
     }
     let mut settings = Settings::default();

@@ -121,6 +121,7 @@ async fn check(path: &Path, environment: &Environment<'_>, cache: Option<&Path>)
 mod tests {
     use super::*;
     use crate::cli::{Stream, call};
+    use crate::filter::canary::Watch;
 
     fn check(text: &str, more: &[&str]) -> (u8, String, String) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -132,8 +133,12 @@ mod tests {
 
     fn run(arguments: &[&str]) -> (u8, String, String) {
         let (mut out, mut talk) = (Vec::new(), Vec::new());
-        let mut terminal =
-            Terminal { out: Stream::plain(&mut out), talk: Stream::plain(&mut talk), volume: 0 };
+        let mut terminal = Terminal {
+            out: Stream::plain(&mut out),
+            talk: Stream::plain(&mut talk),
+            volume: 0,
+            watch: Watch::default(),
+        };
         let status = call(arguments, &|_| None, &mut terminal);
         drop(terminal);
         let text = |bytes| String::from_utf8(bytes).expect("text");

@@ -109,11 +109,16 @@ mod tests {
     use super::*;
     use crate::cli::Stream;
     use crate::config::{Fault, Origin};
+    use crate::filter::canary::Watch;
 
     fn told(failure: &Failure) -> (String, u8) {
         let mut talk = Vec::new();
-        let mut terminal =
-            Terminal { out: Stream::plain(io::sink()), talk: Stream::plain(&mut talk), volume: -1 };
+        let mut terminal = Terminal {
+            out: Stream::plain(io::sink()),
+            talk: Stream::plain(&mut talk),
+            volume: -1,
+            watch: Watch::default(),
+        };
         let status = failure.tell(&mut terminal);
         drop(terminal);
         (String::from_utf8(talk).expect("text"), status)

@@ -256,6 +256,7 @@ mod tests {
 
     use super::*;
     use crate::cli::{Stream, call};
+    use crate::filter::canary::Watch;
 
     /// Answers one connection after the other with these texts; nothing: closes it.
     fn page(answers: Vec<Option<String>>) -> (String, thread::JoinHandle<()>) {
@@ -280,8 +281,12 @@ mod tests {
 
     fn ask(arguments: &[&str]) -> (u8, String, String) {
         let (mut out, mut talk) = (Vec::new(), Vec::new());
-        let mut terminal =
-            Terminal { out: Stream::plain(&mut out), talk: Stream::plain(&mut talk), volume: 0 };
+        let mut terminal = Terminal {
+            out: Stream::plain(&mut out),
+            talk: Stream::plain(&mut talk),
+            volume: 0,
+            watch: Watch::default(),
+        };
         let status = call([&["tamis", "health"], arguments].concat(), &|_| None, &mut terminal);
         drop(terminal);
         let text = |bytes| String::from_utf8(bytes).expect("text");

@@ -13,7 +13,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::{Failure, Terminal, cache_folder, or_stdin, with_runtime};
-use crate::app::{App, Options};
+use crate::app::{self, App, Options};
 use crate::config::{
     AdminListen, Config, Environment, HttpOrigin, Level, Listen, LogSourceKind, Overrides, Span,
     Warning,
@@ -73,8 +73,12 @@ impl Arguments {
         terminal: &mut Terminal<'_>,
     ) -> Result<u8, Failure> {
         let (mut config, warnings) = self.configuration(environment, Path::new(DEFAULT))?;
+        terminal.watch = app::watch(&config, None)?;
         for warning in &warnings {
             terminal.say(warning.styled());
+        }
+        if !config.redact.core_dumps {
+            forbid_cores()?;
         }
         config.logs.level = match terminal.volume {
             ..=0 => config.logs.level,
@@ -140,6 +144,7 @@ async fn serve(
     let (addresses, admin) = (app.addresses(), app.admin());
     let stop = app.stop();
     capture(&app);
+    terminal.watch = app.watch();
     if terminal.talk.is_terminal() {
         terminal.say(summary.block(&addresses, admin, &plugins));
     } else {
@@ -171,6 +176,19 @@ async fn serve(
             }
         }
     }
+}
+
+/// From here on the system writes no core of this process when it dies. What it starts is not
+/// concerned.
+fn forbid_cores() -> Result<(), Failure> {
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+        .map_err(|error| {
+            Failure::failed("core dumps cannot be switched off")
+                .because(error)
+                .help("write core-dumps = true under [redact] to run all the same")
+        })?;
+    Ok(())
 }
 
 /// From here on the host's own events are records.

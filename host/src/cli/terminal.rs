@@ -10,6 +10,8 @@ use std::io::{self, IsTerminal as _, Write};
 use anstream::adapter::strip_str;
 use anstyle::{AnsiColor, Style};
 
+use crate::filter::canary::{Output, Watch};
+
 /// Titles, and what shall be found at a glance.
 pub(super) const STRONG: Style = Style::new().bold();
 /// What may be skipped.
@@ -34,12 +36,19 @@ pub struct Terminal<'a> {
     pub talk: Stream<'a>,
     /// Positive for `-v`, negative for `-q`.
     pub volume: i8,
+    /// What looks for canaries in what is said, but not in results.
+    pub watch: Watch,
 }
 
 impl Terminal<'static> {
     /// Those of this process.
     pub fn of_process() -> Self {
-        Self { out: Stream::of_stdout(), talk: Stream::of_stderr(), volume: 0 }
+        Self {
+            out: Stream::of_stdout(),
+            talk: Stream::of_stderr(),
+            volume: 0,
+            watch: Watch::default(),
+        }
     }
 }
 
@@ -48,13 +57,19 @@ impl Terminal<'_> {
     /// failure.
     pub fn say(&mut self, text: impl Display) {
         if self.volume >= 0 {
-            let _ = self.talk.print(format_args!("{text}\n"));
+            self.complain(text);
         }
     }
 
     /// Says something on standard error whatever was asked for: why it does not go on.
     pub fn complain(&mut self, text: impl Display) {
-        let _ = self.talk.print(format_args!("{text}\n"));
+        let text = text.to_string();
+        let plain = strip_str(&text).to_string();
+        let _ = if self.watch.is_idle() || self.watch.passes(Output::Terminal, [plain.as_bytes()]) {
+            self.talk.print(format_args!("{text}\n"))
+        } else {
+            self.talk.print("what is to be said here is withheld, because it holds a canary\n")
+        };
     }
 }
 
@@ -225,8 +240,12 @@ mod tests {
     #[test]
     fn quiet_keeps_quiet_and_still_complains() {
         let (mut out, mut talk) = (Vec::new(), Vec::new());
-        let mut terminal =
-            Terminal { out: Stream::plain(&mut out), talk: Stream::plain(&mut talk), volume: -1 };
+        let mut terminal = Terminal {
+            out: Stream::plain(&mut out),
+            talk: Stream::plain(&mut talk),
+            volume: -1,
+            watch: Watch::default(),
+        };
         terminal.say("all is well");
         terminal.complain("it is not");
         drop(terminal);

@@ -17,6 +17,9 @@ const SHOWN: usize = 120;
 /// How many of them stand before the caret.
 const BEFORE: usize = 60;
 
+/// How many lines of a list are gone back to find what it is assigned to.
+const LIST: usize = 200;
+
 /// How much of a value appears in a message, in characters.
 const QUOTED: usize = 60;
 
@@ -36,7 +39,9 @@ const SECRET_WORDS: [&str; 9] = [
 /// Whether a key of this name holds something that must not be shown.
 pub(super) fn names_a_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase().replace('_', "-");
-    key == "key" || key.ends_with("-key") || SECRET_WORDS.iter().any(|word| key.contains(word))
+    matches!(key.as_str(), "key" | "canaries")
+        || key.ends_with("-key")
+        || SECRET_WORDS.iter().any(|word| key.contains(word))
 }
 
 /// A line as it is shown, and the place of its caret.
@@ -53,7 +58,7 @@ impl Excerpt {
     /// The line that `origin` stands in; nothing when it stands in none.
     pub(super) fn of(origin: &Origin) -> Option<Self> {
         let column = origin.column().checked_sub(1)?;
-        let line: Vec<char> = hide(origin.line_text()).chars().collect();
+        let line: Vec<char> = line(origin).chars().collect();
         let first = if line.len() > SHOWN { column.saturating_sub(BEFORE) } else { 0 };
         let last = line.len().min(first + SHOWN);
         let mut text = String::from(if first > 0 { "…" } else { "" });
@@ -99,6 +104,42 @@ fn visible(character: char) -> Vec<char> {
     if unprintable(character) { character.escape_default().collect() } else { vec![character] }
 }
 
+/// The line that `origin` stands in, with one `*` for each character that belongs to a secret,
+/// also to one of a list that began on a line before.
+pub(super) fn line(origin: &Origin) -> String {
+    let text = origin.line_text();
+    if !continues_a_secret(origin) {
+        return hide(text);
+    }
+    let shown = |c: char| c.is_whitespace() || matches!(c, '[' | ']' | ',' | '"' | '\'');
+    text.chars().map(|c| if shown(c) { c } else { '*' }).collect()
+}
+
+/// Whether the line of `origin` is within a list that is assigned to the name of a secret: no
+/// line between it and the key ends the list or begins another assignment.
+fn continues_a_secret(origin: &Origin) -> bool {
+    let Some(before) = origin.line().checked_sub(1) else { return false };
+    let lines: Vec<&str> = origin.source().text().lines().take(before).collect();
+    for line in lines.into_iter().rev().take(LIST) {
+        let line = line.trim();
+        let key = line.split_once('=').map(|(key, value)| (key.trim_end(), value.trim_start()));
+        let part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '"' | '\'');
+        if let Some((key, value)) = key
+            && key.starts_with(|c: char| c.is_alphabetic())
+            && key.chars().all(part)
+        {
+            let key: Vec<char> = key.chars().collect();
+            return value.starts_with('[')
+                && !value.ends_with(']')
+                && names_a_secret(&key_before(&key));
+        }
+        if line.ends_with(']') {
+            return false;
+        }
+    }
+    false
+}
+
 /// The same text with one `*` for each character that belongs to a secret.
 pub(super) fn hide(text: &str) -> String {
     let mut characters: Vec<char> = text.chars().collect();
@@ -137,6 +178,7 @@ fn hide_assigned(text: &mut [char]) {
         let (start, end) = match text[start] {
             quote @ ('"' | '\'') => (start + 1, closing(text, start + 1, quote)),
             '[' => (start + 1, closing(text, start + 1, ']')),
+            '{' => (start + 1, closing(text, start + 1, '}')),
             _ => (start, ending(text, start)),
         };
         let value: String = text[start..end].iter().collect();
@@ -194,6 +236,7 @@ mod tests {
             ("admin.token = abc # why", "admin.token = *** # why"),
             (r#"token = "abc"#, r#"token = "***"#),
             (r#"tokens = ["ab", "cd"]"#, r#"tokens = [**********]"#),
+            (r#"token = { a = "b" }"#, r#"token = {*********}"#),
             (r#"token = "env:TOKEN""#, r#"token = "env:TOKEN""#),
             (r#"token = "file:/run/t""#, r#"token = "file:/run/t""#),
             (r#"url = "redis://:pw@db:6379/0""#, r#"url = "redis://***@db:6379/0""#),

@@ -13,7 +13,7 @@ use std::fmt;
 use anstyle::{AnsiColor, Style};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
-use super::excerpt::{Excerpt, hide};
+use super::excerpt::{self, Excerpt};
 use super::origin::Origin;
 
 /// How much a finding weighs.
@@ -174,7 +174,7 @@ impl Serialize for Fault {
         fields.serialize_field("key", &self.key)?;
         fields.serialize_field("problem", &self.problem)?;
         fields.serialize_field("remedy", &self.remedy)?;
-        fields.serialize_field("text", &hide(self.origin.line_text()))?;
+        fields.serialize_field("text", &excerpt::line(&self.origin))?;
         fields.end()
     }
 }

@@ -19,6 +19,7 @@ use super::logs::{self, LogSource, Logs, Sink};
 use super::origin::{Given, Origin, Source};
 use super::plugin::{BUILT_IN, Plugin};
 use super::reader::{Environment, Findings, Reader, Table};
+use super::redact::Redact;
 use super::route::{self, Target};
 use super::server::Server;
 use super::shared::{Admin, Metrics, State};
@@ -138,6 +139,7 @@ pub(super) fn walk<'a>(
     let admin = Admin::read(root.table("admin"));
     let state = State::read(root.table("state"));
     let metrics = Metrics::read(root.table("metrics"));
+    let redact = Redact::read(root.table("redact"));
     let (upstream_names, tables) = root.named("upstreams");
     let upstreams = tables.into_iter().map(|(name, table)| Upstream::read(&name, table)).collect();
     let (plugin_names, tables) = root.named("plugins");
@@ -155,7 +157,8 @@ pub(super) fn walk<'a>(
         ..logs.logs
     };
     let routes = Vec::new();
-    let mut config = Config { server, admin, upstreams, routes, plugins, logs, state, metrics };
+    let mut config =
+        Config { server, admin, upstreams, routes, plugins, logs, state, metrics, redact };
     settle_routes(&mut config, written, &upstream_names, reader);
     find_plugins(&mut config, &plugin_names, reader);
     overrides.apply(&mut config);

@@ -193,6 +193,7 @@ mod tests {
             ("type", "\"stdout\"") => "\"stderr\"",
             ("format", "\"auto\"") => "\"raw\"",
             ("when-full", _) => "\"drop\"",
+            ("on-canary", _) => "\"withhold\"",
             ("format", "\"text\"") => "\"json\"",
             _ => "",
         };

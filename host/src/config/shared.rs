@@ -7,7 +7,7 @@ use super::reader::{Table, Value};
 use super::server::seconds;
 use super::value::{AdminListen, ByteSize, Mistake, Name, Secret, ServiceUrl};
 
-/// The listener for operators: `/metrics`, `/plugins`, `/health`, `/errors`.
+/// The listener for operators: `/metrics`, `/plugins`, `/health`, `/redaction`, `/errors`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Admin {
     /// Where. Default: `127.0.0.1:9901`.

@@ -345,6 +345,26 @@ impl Logs {
     }
 }
 
+/// What was to be redacted and was not.
+#[derive(Debug)]
+pub struct Redaction {
+    /// Planted secrets that have reached an output, once for each text that held one. Labels: `output`.
+    pub canary_hits: Family<Counter, 1>,
+}
+
+impl Redaction {
+    pub(super) fn new(registry: &Registry) -> Redaction {
+        Redaction {
+            canary_hits: counter(
+                registry,
+                "tamis_canary_hits_total",
+                "Planted secrets that have reached an output, once for each text that held one.",
+                ["output"],
+            ),
+        }
+    }
+}
+
 /// Clients, their connections and exchanges.
 #[derive(Debug)]
 pub struct Exchanges {

@@ -1,10 +1,12 @@
 //! The host's own metrics, and the one place that shows everything.
 
 use super::expose::{Exposition, expose};
-use super::families::{Deliveries, Exchanges, Health, Logs, Plugins, Process, Settings, Upstreams};
+use super::families::{
+    Deliveries, Exchanges, Health, Logs, Plugins, Process, Redaction, Settings, Upstreams,
+};
 use super::process;
 use super::registry::{Family, Registry};
-use super::series::Gauge;
+use super::series::{Gauge, Reading};
 use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,6 +17,17 @@ pub struct Build {
     pub version: &'static str,
     /// Revision of the source, or `unknown`.
     pub revision: &'static str,
+}
+
+/// A counter of a plugin.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Count {
+    /// The name, as it is shown among all metrics.
+    pub metric: String,
+    /// The labels that the plugin gave it.
+    pub labels: BTreeMap<String, String>,
+    /// What was counted.
+    pub count: f64,
 }
 
 /// Every family of the host, and the registry which the plugins' families join. One per host.
@@ -29,6 +42,8 @@ pub struct Host {
     pub deliveries: Deliveries,
     /// The corridor of log records, and error events.
     pub logs: Logs,
+    /// What was to be redacted and was not.
+    pub redaction: Redaction,
     /// Clients, their connections and exchanges.
     pub exchanges: Exchanges,
     /// The servers behind.
@@ -48,6 +63,7 @@ impl Host {
             plugins: Plugins::new(&registry),
             deliveries: Deliveries::new(&registry),
             logs: Logs::new(&registry),
+            redaction: Redaction::new(&registry),
             exchanges: Exchanges::new(&registry),
             upstreams: Upstreams::new(&registry),
             health: Health::new(&registry),
@@ -76,6 +92,28 @@ impl Host {
         let exposition = expose(&self.registry, accept, accept_encoding);
         self.process.collection_duration.with([]).set(start.elapsed().as_secs_f64());
         exposition
+    }
+
+    /// What a plugin counted under names of its own, by name and then by labels. What goes up and
+    /// down, or is a distribution, is no count.
+    pub fn counts_of(&self, plugin: &str) -> Vec<Count> {
+        let mut counts = Vec::new();
+        for (name, groups) in self.registry.shown() {
+            for group in groups.iter().filter(|group| group.plugin.as_deref() == Some(plugin)) {
+                for (values, series) in group.all() {
+                    let Reading::Counter { count, .. } = series.read() else { continue };
+                    let labels = match values {
+                        Some(values) => {
+                            group.definition.labels.iter().cloned().zip(values).collect()
+                        }
+                        // What is over the bound on series.
+                        None => BTreeMap::from([("otel_metric_overflow".into(), "true".into())]),
+                    };
+                    counts.push(Count { metric: name.clone(), labels, count });
+                }
+            }
+        }
+        counts
     }
 
     fn refresh_process(&self) {

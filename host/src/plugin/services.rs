@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::load::LoadError;
 use crate::config;
 use crate::filter::background::ErrorEvent;
+use crate::filter::canary::Watch;
 use crate::filter::queue::{Bound, Queue};
 use crate::filter::{Fault, Hook, Name, Record, Severity, Source, exchange::Moment};
 use crate::health::probe::Allowed;
@@ -140,6 +141,8 @@ pub struct Outlets {
     pub metrics: Arc<metrics::Host>,
     /// The host's clock.
     pub clock: Clock,
+    /// What looks for canaries in all that leaves.
+    pub watch: Watch,
 }
 
 /// What the imports that reach outside work on. The same for all plugins of a host.
@@ -242,6 +245,8 @@ pub struct Services {
     pub metrics: Metrics,
     /// What it may reach outside.
     pub reach: PluginReach,
+    /// What looks for canaries in what it sends and keeps.
+    pub watch: Watch,
     records: Inbox,
     records_throttle: Throttle,
     errors: Queue<ErrorEvent>,
@@ -292,6 +297,7 @@ impl Services {
         Self {
             plugin: Name::clone(plugin),
             clock: outlets.clock.clone(),
+            watch: outlets.watch.clone(),
             random,
             metrics: Metrics {
                 host: Arc::clone(&outlets.metrics),
@@ -325,6 +331,7 @@ impl Services {
             errors: Queue::new(bound),
             metrics: Arc::clone(&metrics),
             clock: Clock::system(),
+            watch: Watch::default(),
         };
         let dialer = Dialer::new(outbound::Dialing::default())
             .map_err(|error| LoadError::Link(error.to_string()))?;

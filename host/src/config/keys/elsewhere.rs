@@ -71,7 +71,15 @@ pub(super) const ELSEWHERE: &[(&str, &[&str], &str)] = &[
     ),
     ("", &["redis"], "write [state] with url = \"env:REDIS_URL\""),
     ("", &["sentry", "errors"], "write [plugins.errors] with component = \"builtin:errors\""),
-    ("", &["redact", "redaction"], "write [plugins.redact] with component = \"builtin:redact\""),
+    ("", &["redaction"], "write [plugins.redact] with component = \"builtin:redact\""),
+    ("", &["canary", "canaries", "honeytokens"], "write [redact] with canaries = [\"…\"]"),
+    (
+        "redact",
+        &["component", "config", "allow", "rules", "patterns", "fields", "names"],
+        "what is redacted, and how, stands in [plugins.redact]; here are canaries",
+    ),
+    ("redact", &["canary", "values", "honeytokens"], "write `canaries`"),
+    ("redact", &["action", "mode", "on-hit", "on-leak"], "write on-canary = \"count\""),
     (
         "",
         &["prometheus", "telemetry"],

@@ -21,6 +21,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::format::Format;
 use super::writer::{Target, Writer, whole};
 use super::{Failure, Sink};
+use crate::filter::canary::Watch;
 use crate::log::batch::Parcel;
 
 /// Where and how much.
@@ -76,6 +77,12 @@ impl File {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let writer = Writer::start(&name, format, target);
         Ok(Self(writer.map_err(|source| Error::Open { path, source })?))
+    }
+
+    /// Lets `watch` see what is written.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self(self.0.watched(watch))
     }
 }
 

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use super::format::Format;
 use super::writer::{Target, Writer, whole};
 use super::{Failure, Sink};
+use crate::filter::canary::Watch;
 use crate::log::batch::Parcel;
 
 /// Writes records to a stream that the process was given.
@@ -52,6 +53,12 @@ impl Stdout {
         stream: impl Write + Send + 'static,
     ) -> io::Result<Self> {
         Ok(Self(Writer::start(name, format, Stream { stream, torn: None })?))
+    }
+
+    /// Lets `watch` see what is written.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self(self.0.watched(watch))
     }
 }
 

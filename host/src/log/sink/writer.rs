@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Failure;
 use super::format::Format;
+use crate::filter::canary::{Output, Watch};
 use crate::log::batch::Parcel;
 
 /// What bytes are written to, from one thread.
@@ -42,6 +43,7 @@ struct Written {
 #[derive(Debug)]
 pub(super) struct Writer {
     format: Format,
+    watch: Watch,
     orders: mpsc::Sender<Order>,
     /// The answer to a write that nobody waited for to the end.
     pending: Option<oneshot::Receiver<Written>>,
@@ -80,7 +82,13 @@ impl Writer {
         // Names of threads may have fifteen bytes.
         let name: String = format!("log-{name}").chars().take(15).collect();
         std::thread::Builder::new().name(name).spawn(work)?;
-        Ok(Self { format, orders, pending: None, bytes: Vec::new(), ends: Vec::new() })
+        let watch = Watch::default();
+        Ok(Self { format, watch, orders, pending: None, bytes: Vec::new(), ends: Vec::new() })
+    }
+
+    /// Lets `watch` see what is written.
+    pub(super) fn watched(self, watch: Watch) -> Self {
+        Self { watch, ..self }
     }
 
     pub(super) async fn write(&mut self, parcel: &Parcel) -> Result<(), Failure> {
@@ -93,6 +101,7 @@ impl Writer {
                 self.format.write(parcel.source(), entry, &mut bytes);
                 ends.push(bytes.len());
             }
+            hold_back(&self.watch, &mut bytes, &mut ends);
             let (reply, answer) = oneshot::channel();
             let order = Order::Write { bytes, ends, reply };
             // Set only once the order is on its way, so that dropping this future in between
@@ -136,6 +145,26 @@ fn over() -> Failure {
     Failure { written: 0, gone: true, source: io::Error::other("the thread that writes is gone") }
 }
 
+/// Takes those records out, which end at `ends`, that hold a canary and may not leave for it.
+/// Nothing is left of them: they end where the one before does.
+fn hold_back(watch: &Watch, bytes: &mut Vec<u8>, ends: &mut [usize]) {
+    // All at once, since there is none, as a rule.
+    if !watch.finds(bytes) {
+        return;
+    }
+    let (mut start, mut kept) = (0, 0);
+    for end in ends {
+        let record = start..*end;
+        start = *end;
+        if watch.passes(Output::Logs, [&bytes[record.clone()]]) {
+            bytes.copy_within(record.clone(), kept);
+            kept += record.len();
+        }
+        *end = kept;
+    }
+    bytes.truncate(kept);
+}
+
 /// How many records, which end at `ends`, are whole in the first `len` bytes; and how long
 /// those are.
 pub(super) fn whole(ends: &[usize], len: usize) -> (usize, usize) {
@@ -146,6 +175,25 @@ pub(super) fn whole(ends: &[usize], len: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_with_a_canary_are_held_back_if_that_is_wanted() {
+        use crate::filter::canary::OnCanary;
+        for (on_canary, text, expected) in [
+            (OnCanary::Count, "one\na-canary\ntwo\n", (&"one\na-canary\ntwo\n"[..], [4, 13, 17])),
+            (OnCanary::Withhold, "one\na-canary\ntwo\n", ("one\ntwo\n", [4, 4, 8])),
+            (OnCanary::Withhold, "a-canary\nA%2dCANARY\n\n", ("\n", [0, 0, 1])),
+            (OnCanary::Withhold, "one\ntwo\nthree\n", ("one\ntwo\nthree\n", [4, 8, 14])),
+        ] {
+            let watch = Watch::new(["a-canary"], on_canary, None).unwrap();
+            let mut bytes = text.as_bytes().to_vec();
+            let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+            let mut ends: Vec<usize> = ends.map(|(at, _)| at + 1).collect();
+            hold_back(&watch, &mut bytes, &mut ends);
+            assert_eq!(bytes, expected.0.as_bytes(), "{text}");
+            assert_eq!(ends, expected.1, "{text}");
+        }
+    }
 
     #[test]
     fn records_count_when_they_are_whole() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
+use crate::filter::canary::Output;
 use crate::health::probe;
 use crate::outbound::{self, client, delivery};
 use crate::plugin::bindings::tamis::plugin as wit;
@@ -32,6 +33,20 @@ impl Sandbox {
                 Err(wit::state::StateError::BackgroundOnly)
             }
             wit::state::Scope::Shared => Ok(Scoped::Shared(&*self.services.reach.shared)),
+        }
+    }
+
+    /// The same, for what is to be kept there or asked for by a key.
+    fn scope_for(
+        &self,
+        scope: wit::state::Scope,
+        parts: [&[u8]; 2],
+    ) -> Result<Scoped<'_>, wit::state::StateError> {
+        let scoped = self.scope(scope)?;
+        if self.services.watch.passes(Output::State, parts) {
+            Ok(scoped)
+        } else {
+            Err(wit::state::StateError::Unavailable)
         }
     }
 
@@ -60,7 +75,7 @@ fn lifetime(ttl: Option<u64>) -> Option<Duration> {
 impl wit::state::Host for Sandbox {
     async fn get(&mut self, scope: wit::state::Scope, key: String) -> StateResult<Option<Vec<u8>>> {
         self.enter()?;
-        let answer = match self.scope(scope) {
+        let answer = match self.scope_for(scope, [key.as_bytes(), &[]]) {
             Err(error) => return Ok(Err(error)),
             Ok(Scoped::Local(store)) => store.get(&key),
             Ok(Scoped::Shared(store)) => store.get(&key).await,
@@ -80,7 +95,7 @@ impl wit::state::Host for Sandbox {
     ) -> StateResult<()> {
         self.enter()?;
         let (value, ttl) = (Bytes::from(value), lifetime(ttl));
-        let answer = match self.scope(scope) {
+        let answer = match self.scope_for(scope, [key.as_bytes(), &value]) {
             Err(error) => return Ok(Err(error)),
             Ok(Scoped::Local(store)) => store.set(&key, value, ttl),
             Ok(Scoped::Shared(store)) => store.set(&key, value, ttl).await,
@@ -90,7 +105,7 @@ impl wit::state::Host for Sandbox {
 
     async fn remove(&mut self, scope: wit::state::Scope, key: String) -> StateResult<()> {
         self.enter()?;
-        let answer = match self.scope(scope) {
+        let answer = match self.scope_for(scope, [key.as_bytes(), &[]]) {
             Err(error) => return Ok(Err(error)),
             Ok(Scoped::Local(store)) => store.remove(&key),
             Ok(Scoped::Shared(store)) => store.remove(&key).await,
@@ -107,7 +122,7 @@ impl wit::state::Host for Sandbox {
     ) -> StateResult<i64> {
         self.enter()?;
         let ttl = lifetime(ttl);
-        let answer = match self.scope(scope) {
+        let answer = match self.scope_for(scope, [key.as_bytes(), &[]]) {
             Err(error) => return Ok(Err(error)),
             Ok(Scoped::Local(store)) => store.increment(&key, by, ttl),
             Ok(Scoped::Shared(store)) => store.increment(&key, by, ttl).await,
@@ -124,7 +139,7 @@ impl wit::state::Host for Sandbox {
     ) -> StateResult<bool> {
         self.enter()?;
         let (expected, value) = (expected.as_deref(), Bytes::from(value));
-        let answer = match self.scope(scope) {
+        let answer = match self.scope_for(scope, [key.as_bytes(), &value]) {
             Err(error) => return Ok(Err(error)),
             Ok(Scoped::Local(store)) => store.swap(&key, expected, value),
             Ok(Scoped::Shared(store)) => store.swap(&key, expected, value).await,
@@ -164,6 +179,13 @@ fn admit(
         let value = HeaderValue::from_str(value)
             .map_err(|_| Invalid(format!("the value for `{parsed}` holds what no field may")))?;
         headers.append(parsed, value);
+    }
+    let fields = request.headers.iter().flat_map(|(name, value)| [name, value]);
+    let texts =
+        [&request.url, &request.method].into_iter().chain(fields).map(|text| text.as_bytes());
+    let parts = texts.chain([&request.body[..]]);
+    if !sandbox.services.watch.passes(Output::Requests, parts) {
+        return Err(Invalid("the request holds a canary of [redact]".to_owned()));
     }
     let timeout = Duration::from_nanos(request.timeout).min(LONGEST);
     Ok(Admitted { method, headers, timeout })
@@ -247,6 +269,21 @@ impl wit::probe::Host for Sandbox {
                 latency: 0,
             };
             return Ok(tasks.iter().map(|_| Err(refused())).collect());
+        }
+        let fields = |task: &'_ wit::probe::Task| -> Vec<u8> {
+            let headers = task.headers.iter().flat_map(|(name, value)| [&**name, &**value]);
+            let texts: Vec<&str> = [&*task.url].into_iter().chain(headers).collect();
+            texts.join("\n").into_bytes()
+        };
+        let watch = &self.services.watch;
+        let passes = |task| watch.is_idle() || watch.passes(Output::Requests, [&fields(task)[..]]);
+        if !tasks.iter().all(passes) {
+            let withheld = || wit::probe::Failure {
+                reason: wit::probe::Reason::Invalid,
+                message: "A probe holds a canary of [redact].".to_owned(),
+                latency: 0,
+            };
+            return Ok(tasks.iter().map(|_| Err(withheld())).collect());
         }
         let tasks: Vec<_> = tasks
             .into_iter()
