@@ -132,6 +132,7 @@ pub(super) const GLUED: &[&str] = &[
 /// Names that end like a rule and are none: marks for paging, and what parsers complain about.
 pub(super) const HARMLESS: &[&str] = &[
     "page_token",
+    "public_key_token",
     "next_token",
     "previous_token",
     "continuation_token",

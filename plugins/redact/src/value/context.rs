@@ -90,6 +90,19 @@ pub(crate) fn has_word_just_before(text: &Text<'_>, start: usize, words: &[&str]
     false
 }
 
+/// Whether the last word before `start` is one of `words`, with a blank or the sign of a pair between.
+pub(crate) fn is_right_behind(text: &Text<'_>, start: usize, words: &[&str]) -> bool {
+    let mut at = start;
+    while start - at < 4 && matches!(text.before(at, 1), b' ' | b'=' | b':' | b'#' | b'"' | b'\'') {
+        at -= 1;
+    }
+    let end = at;
+    while end - at < WORD_MAX && text.before(at, 1).is_ascii_alphanumeric() {
+        at -= 1;
+    }
+    at < end && is_one_of(text, at, end, words)
+}
+
 /// Whether a word stands before the value or a label right behind it.
 pub(crate) fn has_word_near(text: &Text<'_>, start: usize, end: usize, words: &[&str]) -> bool {
     has_word_before(text, start, words) || has_label_behind(text, end, words)

@@ -41,6 +41,45 @@ const WORDS: &[&str] = &[
 /// Words that say it of a number in groups.
 const VAGUE: &[&str] = &["call", "contact", "reach", "answering", "messages", "desk"];
 
+/// Words right before a number that say what else it is.
+const OTHERS: &[&str] = &[
+    "account",
+    "amount",
+    "batch",
+    "build",
+    "bytes",
+    "count",
+    "customer",
+    "id",
+    "ids",
+    "invoice",
+    "item",
+    "job",
+    "line",
+    "message",
+    "msg",
+    "offset",
+    "order",
+    "pid",
+    "port",
+    "product",
+    "record",
+    "request",
+    "row",
+    "seq",
+    "serial",
+    "session",
+    "size",
+    "sku",
+    "template",
+    "ticket",
+    "took",
+    "total",
+    "transaction",
+    "user",
+    "version",
+];
+
 /// Words behind a number in a list of contacts.
 const LABELS: &[&str] =
     &["office", "fax", "mobile", "cell", "home", "work", "desk", "tel", "phone", "direct", "main"];
@@ -106,7 +145,8 @@ fn international(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
     // Without the plus it is a group of digits like others, above all among groups without dashes.
     let dashes = number.separators[..number.runs - 1].iter().all(|s| *s == b'-');
     let doubtful = number.runs < 2 || count < 9 || !dashes || is_behind_group(text, start);
-    if !plus && doubtful && !context::has_word_near(text, start, end, WORDS) {
+    let is_other = || context::is_right_behind(text, start, OTHERS);
+    if !plus && doubtful && (is_other() || !context::has_word_near(text, start, end, WORDS)) {
         return None;
     }
     let end = extension(text, end);
@@ -172,6 +212,9 @@ fn national(text: &Text<'_>, number: &Number) -> Option<Range<usize>> {
     }
     let goes_on = text.at(end + 1).is_ascii_digit() && matches!(text.at(end), b'-' | b'.' | b'/');
     if goes_on {
+        return None;
+    }
+    if context::is_right_behind(text, number.start, OTHERS) {
         return None;
     }
     let named = |words: &[&str]| context::has_word_before(text, number.start, words);
@@ -280,6 +323,10 @@ mod tests {
         check("phone seen 2026-11-03 12:30", None);
         check("call took 1730635200 s", None);
         check("order 081234567890", None);
+        check("mobile-api request 149300765", None);
+        check("phone verification request_id=4581972684", None);
+        check("contact sync batch 6831-9925", None);
+        check("sms message to 081234567890", Some("081234567890"));
         check("number 12345678", None);
         check("card number 4012-8888-8888-1882", None);
         check("\"message\":\"order 123-4567-890\"", None);
