@@ -14,32 +14,118 @@ use std::ops::Range;
 /// How far before a group its number may begin, in bytes.
 const BACK: usize = 16;
 
-/// Words that say it, whatever the number looks like.
+/// Words that say it, whatever the number looks like, in the languages that write them in ASCII.
 const WORDS: &[&str] = &[
-    "phone",
-    "phones",
-    "tel",
-    "telephone",
-    "telp",
-    "telepon",
-    "telefon",
-    "telefono",
-    "mobile",
+    "cel",
     "cell",
     "cellphone",
-    "fax",
-    "whatsapp",
-    "sms",
-    "hp",
-    "msisdn",
-    "handphone",
-    "hotline",
+    "cellulare",
+    "celular",
+    "contactno",
+    "contactnumber",
     "dial",
     "dialed",
+    "fax",
+    "gsm",
+    "handphone",
+    "handy",
+    "handynummer",
+    "hotline",
+    "hp",
+    "landline",
+    "mobiel",
+    "mobil",
+    "mobile",
+    "mobilnummer",
+    "mobiltelefon",
+    "movil",
+    "msisdn",
+    "ph",
+    "phone",
+    "phones",
+    "ponsel",
+    "puhelin",
+    "puhelinnumero",
+    "rufnummer",
+    "sms",
+    "tel",
+    "telefon",
+    "telefonnummer",
+    "telefono",
+    "telefone",
+    "telefonu",
+    "telefoon",
+    "telefoonnummer",
+    "telemovel",
+    "telephone",
+    "telepon",
+    "telp",
+    "telpon",
+    "tlf",
+    "wa",
+    "whatsapp",
+];
+
+/// Parts of words in other letters, some of which are written without blanks between words.
+const WIDE: &[&str] = &[
+    "téléphone",
+    "Téléphone",
+    "tél",
+    "Tél",
+    "teléfono",
+    "Teléfono",
+    "móvil",
+    "Móvil",
+    "telemóvel",
+    "Telemóvel",
+    "telefonní",
+    "Telefonní",
+    "telefonszám",
+    "Telefonszám",
+    "điện",
+    "Điện",
+    "SĐT",
+    "sđt",
+    "тел",
+    "Тел",
+    "моб",
+    "Моб",
+    "τηλ",
+    "Τηλ",
+    "电话",
+    "電話",
+    "手机",
+    "手機",
+    "携帯",
+    "전화",
+    "휴대폰",
+    "โทร",
+    "טלפון",
+    "נייד",
+    "هاتف",
+    "جوال",
+    "फ़ोन",
+    "मोबाइल",
+];
+
+/// What people say right before their number.
+const PHRASES: &[&str] = &[
+    "contact no",
+    "contact number",
+    "contact_no",
+    "contact_number",
+    "me at",
+    "me on",
+    "my number",
+    "my number is",
+    "her number is",
+    "his number is",
+    "their number is",
 ];
 
 /// Words that say it of a number in groups.
-const VAGUE: &[&str] = &["call", "contact", "reach", "answering", "messages", "desk"];
+const VAGUE: &[&str] =
+    &["call", "contact", "reach", "ring", "portable", "answering", "messages", "desk"];
 
 /// Words right before a number that say what else it is.
 const OTHERS: &[&str] = &[
@@ -99,6 +185,18 @@ pub(crate) fn start(text: &Text<'_>, group: usize) -> usize {
             _ => break,
         }
         at -= 1;
+    }
+    // `089/12345678`: the number of a town before a slash.
+    if text.before(group, 1) == b'/' {
+        let mut town = group - 1;
+        while group - town < 6 && text.before(town, 1).is_ascii_digit() {
+            town -= 1;
+        }
+        let border = text.before(town, 1);
+        let long = group - 1 - town >= 3;
+        if long && text.at(town) == b'0' && !border.is_ascii_alphanumeric() && border != b'/' {
+            start = town;
+        }
     }
     // Two zeros in place of the plus.
     let mut first = at;
@@ -218,7 +316,10 @@ fn national(text: &Text<'_>, number: &Number) -> Option<Range<usize>> {
         return None;
     }
     let named = |words: &[&str]| context::has_word_before(text, number.start, words);
-    let words = named(WORDS) || (!single && named(VAGUE));
+    let words = named(WORDS)
+        || (!single && named(VAGUE))
+        || context::ends_with_one(text, number.start, PHRASES)
+        || context::has_part_before(text, number.start, WIDE);
     let labelled = !single || count >= 9;
     (words || (labelled && context::has_label_behind(text, end, LABELS)))
         .then_some(number.start..end)
@@ -320,6 +421,14 @@ mod tests {
         check("call me on (64) 3591-3246?", Some("(64) 3591-3246"));
         check("71-33-52-22", None);
         check("781 1704 office", Some("781 1704"));
+        check("Telefon 089/70213044", Some("089/70213044"));
+        check("Handynummer: 0171 2345678", Some("0171 2345678"));
+        check("Téléphone : 01 42 68 53 00", Some("01 42 68 53 00"));
+        check("联系电话：13812345678", Some("13812345678"));
+        check("Телефон: 8 (912) 345-67-89", Some("8 (912) 345-67-89"));
+        check("text me at 668 570 212", Some("668 570 212"));
+        check("meet me at 2026-11-03", None);
+        check("{\"contact_number\":\"0171234567\"}", Some("0171234567"));
         check("phone seen 2026-11-03 12:30", None);
         check("call took 1730635200 s", None);
         check("order 081234567890", None);
