@@ -9,7 +9,7 @@ use digits::Groups;
 use std::ops::Range;
 
 /// Words near which shorter numbers count, too.
-const WORDS: &[&str] = &[
+pub(crate) const WORDS: &[&str] = &[
     "card",
     "cards",
     "pan",

@@ -7,7 +7,7 @@
 use crate::text::Text;
 
 /// How far before a value its words may stand, in bytes.
-const WINDOW: usize = 40;
+pub(crate) const WINDOW: usize = 40;
 /// How far behind a value a label may begin, in bytes.
 const BEHIND: usize = 3;
 /// The longest word that is compared.

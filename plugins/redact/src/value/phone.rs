@@ -15,7 +15,7 @@ use std::ops::Range;
 const BACK: usize = 16;
 
 /// Words that say it, whatever the number looks like, in the languages that write them in ASCII.
-const WORDS: &[&str] = &[
+pub(crate) const WORDS: &[&str] = &[
     "cel",
     "cell",
     "cellphone",

@@ -5,7 +5,8 @@ use crate::text::Text;
 use digits::Groups;
 use std::ops::Range;
 
-const WORDS: &[&str] = &["ssn", "social", "ssns"];
+/// Words before nine digits that make them one.
+pub(crate) const WORDS: &[&str] = &["ssn", "social", "ssns"];
 
 /// The longest word that is read before a number, in bytes.
 const COLUMN: usize = 24;
@@ -60,7 +61,7 @@ fn is_in_columns(text: &Text<'_>, start: usize, end: usize) -> bool {
 }
 
 /// Whether such a number can have been given out to a person.
-fn is_assigned(number: &[u8]) -> bool {
+pub(crate) fn is_assigned(number: &[u8]) -> bool {
     let value = |range: Range<usize>| {
         number[range].iter().fold(0u32, |value, &d| value * 10 + u32::from(d))
     };

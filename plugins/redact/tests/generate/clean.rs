@@ -1230,7 +1230,7 @@ fn php(n: &mut Noise) -> String {
 
 fn dotnet(n: &mut Noise) -> String {
     match n.below(3) {
-        0 => format!("info: Microsoft.Hosting.Lifetime[14] Now listening on: http://[::]:8080"),
+        0 => "info: Microsoft.Hosting.Lifetime[14] Now listening on: http://[::]:8080".to_owned(),
         1 => format!(
             "System.IO.FileNotFoundException: Could not load file or assembly 'Shop.{}, Version={}, Culture=neutral, PublicKeyToken={}'",
             n.noun(),
@@ -1257,7 +1257,7 @@ fn terraform(n: &mut Noise) -> String {
         1 => {
             format!("- Installing hashicorp/aws v{}.{}.{}...", n.below(6), n.below(90), n.below(9))
         }
-        _ => format!("  + password = (sensitive value)"),
+        _ => "  + password = (sensitive value)".to_owned(),
     }
 }
 
@@ -1432,7 +1432,7 @@ fn ci(n: &mut Noise) -> String {
     match n.below(6) {
         0 => format!("{} ##[group]Run actions/checkout@v{}", n.iso(), n.between(2, 5)),
         1 => format!("Run ID: {} Job ID: {}", n.digits(10), n.digits(11)),
-        2 => format!("  TOKEN: ***"),
+        2 => "  TOKEN: ***".to_owned(),
         3 => format!(
             "Uploading artifact {} ({}) to pipeline #{}",
             n.noun(),

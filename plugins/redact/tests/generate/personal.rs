@@ -66,7 +66,7 @@ impl Noise {
     /// The value in a text that says nothing about it.
     fn bare(&mut self, value: String) -> Case {
         let text = match self.below(16) {
-            0 => format!("{value}"),
+            0 => value.clone(),
             1 => format!("Please check {value} and come back to me."),
             2 => format!("2026-11-03T12:00:01Z INFO worker-3 done for {value}"),
             3 => format!("{{\"level\":\"info\",\"msg\":\"seen {value}\",\"n\":1}}"),
@@ -130,7 +130,7 @@ fn email(n: &mut Noise) -> Case {
         3 => format!("{first}_{last}"),
         4 => format!("{first}+{}", n.text(LOWER, 5)),
         5 => format!("{first}-{last}"),
-        6 => format!("{}.O'{}", first, last),
+        6 => format!("{first}.O'{last}"),
         7 => format!("{}{}", first.to_uppercase(), n.digits(4)),
         8 => n.text(ALNUM, 12),
         _ => format!("{first}.{}.{last}", &last[..1]),
@@ -149,7 +149,7 @@ fn email(n: &mut Noise) -> Case {
     };
     let value = format!("{local}@{domain}");
     match n.below(14) {
-        0 => n.in_text(value.clone(), format!("From: \"{} {}\" <{value}>", first, last)),
+        0 => n.in_text(value.clone(), format!("From: \"{first} {last}\" <{value}>")),
         1 => n.in_text(value.clone(), format!("<a href=\"mailto:{value}?subject=Hi\">write</a>")),
         2 => n.in_text(value.clone(), format!("To: {first} {last} <{value}>, others")),
         3 => n.in_text(value.clone(), format!("GET /reset?email={value} HTTP/1.1")),
