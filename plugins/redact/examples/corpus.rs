@@ -1,4 +1,5 @@
-//! Prints recall and precision per entity on a corpus of labelled texts: `corpus FILE…`.
+//! Prints recall and precision per entity on a corpus of labelled texts: `corpus FILE…`. Without a
+//! file it is that in `TAMIS_CASES`, or the one beside the repository.
 //!
 //! A file has a JSON object in each line: `entity`, `text`, `values` (what must not be left of it),
 //! `should_detect`, and perhaps `in_default_set` and `arguable` (why the label may be disputed; such
@@ -8,6 +9,9 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use tamis_redact::{Engine, Kind, Rules, Scratch};
+
+/// Where a corpus is, seen from the root of the repository.
+const CASES: &str = "../shared/cases/redaction/cases.jsonl";
 
 #[derive(Default)]
 struct Row {
@@ -46,6 +50,9 @@ fn main() -> std::io::Result<()> {
             }
             _ => files.push(argument),
         }
+    }
+    if files.is_empty() {
+        files.push(std::env::var("TAMIS_CASES").unwrap_or_else(|_| CASES.into()));
     }
     let (engine, mut scratch) = (Engine::new(rules), Scratch::default());
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();

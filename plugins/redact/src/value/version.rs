@@ -77,7 +77,9 @@ pub(crate) fn is_version(text: &Text<'_>, start: usize, end: usize, octets: [u8;
     if octets.iter().any(|octet| *octet > PART_MAX) {
         return false;
     }
-    if has_suffix(text, end) {
+    // In a form a plus is a blank.
+    let is_form = text.at(end) == b'+' && matches!(text.before(start, 1), b'=' | b'+');
+    if !is_form && has_suffix(text, end) {
         return true;
     }
     match text.before(start, 1) {
@@ -260,6 +262,7 @@ mod tests {
             "worker-203.0.113.7",
             "Using eth0 10.1.2.3",
             "root@1.2.3.4:/srv",
+            "ip=10.1.2.3+and+more",
         ] {
             check(input, true);
         }
