@@ -42,3 +42,11 @@ demo *args:
 # tamis beside nginx and a minimal hyper proxy, interleaved; prints ratios.
 bench *args:
     tests/bench/run.sh "$@"
+
+# Recall and precision of the default rules on labelled texts, native: `just redact-score --show 5 [FILE…]`.
+redact-score *args:
+    cargo run --release --quiet -p tamis-redact --example corpus -- "$@"
+
+# So many lines of logs without personal data; `just clean-logs 100000 1 --hits` prints false alarms.
+clean-logs *args:
+    cargo run --release --quiet -p tamis-redact --example clean_logs -- "$@"

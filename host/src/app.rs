@@ -44,7 +44,7 @@ use crate::metrics;
 use crate::outbound::client::{self, Client};
 use crate::outbound::{Dialer, delivery};
 use crate::plugin;
-use crate::plugin::services::{Outlets, Reach};
+use crate::plugin::services::{Inbox, Outlets, Reach};
 use crate::proxy::Version;
 use crate::proxy::access::Records;
 use crate::proxy::upstream::Upstream;
@@ -116,6 +116,8 @@ pub struct Offline {
     pub plugins: Plugins,
     /// What they count.
     pub metrics: Arc<metrics::Host>,
+    /// What they write. Nobody takes it out but who asked for it.
+    pub records: Inbox,
 }
 
 impl Offline {
@@ -125,6 +127,20 @@ impl Offline {
     ///
     /// Every fault that is found.
     pub async fn load(config: &Config, cache: Option<&Path>) -> Result<Self, Faults> {
+        Self::make(config, cache, false).await
+    }
+
+    /// As [`Self::load`], for trying out what they do: they are told so, and may write as many
+    /// records as they like.
+    ///
+    /// # Errors
+    ///
+    /// Every fault that is found.
+    pub async fn on_trial(config: &Config, cache: Option<&Path>) -> Result<Self, Faults> {
+        Self::make(config, cache, true).await
+    }
+
+    async fn make(config: &Config, cache: Option<&Path>, testing: bool) -> Result<Self, Faults> {
         let metrics = Arc::new(metrics::Host::new(build()));
         let outlets = outlets(config, &metrics, watch(config, Some(&metrics))?);
         let state = Arc::new(State::in_memory(state::Limits::default()));
@@ -137,13 +153,13 @@ impl Offline {
             outlets: &outlets,
             reach: &reach,
             workers: 1,
-            testing: false,
+            testing,
         };
         let plugins = Plugins::load(config, &workshop).await.map_err(faults)?;
         for plugin in plugins.iter() {
             plugin.publish_metrics();
         }
-        Ok(Self { plugins, metrics })
+        Ok(Self { plugins, metrics, records: outlets.records.clone() })
     }
 }
 
@@ -241,7 +257,7 @@ impl App {
     ///
     /// Every fault that is found.
     pub async fn check(config: &Config, cache: Option<&Path>) -> Result<Vec<Warning>, Faults> {
-        let Offline { plugins, metrics } = Offline::load(config, cache).await?;
+        let Offline { plugins, metrics, .. } = Offline::load(config, cache).await?;
         version(config, &plugins, &metrics, 1)?;
         front::certificates(config)?;
         Ok(plugins.warnings(config))

@@ -214,7 +214,8 @@ async fn load_one(
     };
     let reach = workshop.reach.for_plugin(plugin, config);
     let random = if workshop.testing { Random::Seeded(Mutex::new(1)) } else { Random::System };
-    let services = Arc::new(Services::new(&name, workshop.outlets, limits, random, reach));
+    let services = Services::new(&name, workshop.outlets, limits, random, reach);
+    let services = Arc::new(if workshop.testing { services.unhurried() } else { services });
     let order = Order {
         name,
         grants: grants(&plugin.grants),

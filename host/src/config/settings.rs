@@ -48,6 +48,15 @@ impl Settings {
         &self.json
     }
 
+    /// Sets one key of the document, in place of what the operator wrote there.
+    pub fn set(&mut self, key: &str, value: Json) {
+        if let Json::Object(keys) = &mut self.json {
+            keys.insert(key.to_owned(), value);
+        } else {
+            self.json = Json::Object([(key.to_owned(), value)].into_iter().collect());
+        }
+    }
+
     /// A complaint of the plugin about the value at this JSON Pointer, or about the nearest
     /// value around it that the operator wrote.
     pub fn fault(&self, pointer: &str, message: &str, hint: Option<&str>) -> Fault {

@@ -317,6 +317,13 @@ impl Services {
         }
     }
 
+    /// Lets the plugin write as many records and events as it likes: for who reads each of them.
+    pub fn unhurried(mut self) -> Self {
+        self.records_throttle = Throttle::new(u32::MAX, u32::MAX);
+        self.errors_throttle = Throttle::new(u32::MAX, u32::MAX);
+        self
+    }
+
     /// For a plugin that is only looked at: nothing leads anywhere.
     ///
     /// # Errors

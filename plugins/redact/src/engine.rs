@@ -202,6 +202,24 @@ impl Engine {
         scratch.edits.push(Edit { range, bytes: from..scratch.bytes.len() });
     }
 
+    /// The names of the rules that are on, in their order.
+    pub fn rules_on(&self) -> impl Iterator<Item = &str> {
+        let names = self.rules.catalogue.names().zip(&self.rules.on);
+        names.filter(|(_, on)| **on).map(|(name, _)| name)
+    }
+
+    pub(crate) fn name_of(&self, rule: RuleId) -> &str {
+        &self.rules.catalogue.rule(rule).name
+    }
+
+    pub(crate) fn rule_named(&self, name: &str) -> Option<RuleId> {
+        self.rules.catalogue.iter().find(|(_, rule)| rule.name == name).map(|(id, _)| id)
+    }
+
+    pub(crate) fn action_of(&self, rule: RuleId) -> &Action {
+        &self.rules.actions[rule.index()]
+    }
+
     pub(crate) fn names(&self) -> &Names {
         &self.rules.names
     }

@@ -330,7 +330,10 @@ impl Finder<'_> {
             let secret = |text: &Text<'_>| {
                 let found = value::userinfo::find(text, start, at)?;
                 let written = text.slice(found.start, found.end);
-                (!engine.is_placeholder_value(written)).then_some(found)
+                // A token of ours has a colon, so it is looked at as a whole, too.
+                let ours = engine.is_placeholder_value(written)
+                    || engine.is_placeholder_value(text.slice(start, at));
+                (!ours).then_some(found)
             };
             self.judge(rule::URL_USERINFO, start, secret);
             return;

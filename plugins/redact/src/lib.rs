@@ -12,6 +12,7 @@ mod bytes;
 mod candidate;
 mod ending;
 mod engine;
+mod explain;
 mod field;
 mod find;
 mod names;
@@ -30,6 +31,7 @@ mod text;
 mod value;
 
 pub use engine::{Counts, Engine, Scratch};
+pub use explain::{Explainer, Note, Reason, Verdict};
 pub use field::Field;
 pub use place::Kind;
 pub use rules::{Action, ConfigError, Rules, SCHEMA};
@@ -39,7 +41,7 @@ use std::collections::HashMap;
 
 use tamis_sdk::{
     Batch, Chunk, ChunkAction, Config, Edits, Exchanges, Fields, Next, Passage, Phase, Plugin,
-    Response, Subscription, Summary, metrics, next, plugin,
+    Response, Severity, Subscription, Summary, host, metrics, next, plugin,
 };
 
 use crate::settings::Settings;
@@ -69,13 +71,15 @@ pub struct Redact {
     bodies: Exchanges<Stream>,
     /// What goes on from one block of a source to the next.
     sources: HashMap<String, Stream>,
+    /// Only with `explain`.
+    explainer: Option<Explainer>,
 }
 
 #[plugin(guard, metrics(Found), schema = SCHEMA, exchanges(bodies))]
 impl Plugin for Redact {
     fn configure(config: Config) -> Result<Self, Vec<tamis_sdk::ConfigError>> {
         let json: serde_json::Value = config.parse()?;
-        let settings = Settings::of(&json);
+        let settings = Settings::of(&json, config.is_testing());
         let rules = Rules::from_config(&json);
         let (settings, rules) = match (settings, rules) {
             (Ok(settings), Ok(rules)) => (settings, rules),
@@ -93,18 +97,26 @@ impl Plugin for Redact {
                     .collect());
             }
         };
+        let (engine, found) = (Engine::new(rules), Found::register()?);
+        if config.is_testing() {
+            // Who tries rules wants to see those that never hit, too.
+            for rule in engine.rules_on() {
+                found.matches.add([rule, "log"], 0.0);
+            }
+        }
         Ok(Self {
+            explainer: settings.explain.then(|| Explainer::new(&json)),
             settings,
-            engine: Engine::new(rules),
+            engine,
             scratch: Scratch::default(),
-            found: Found::register()?,
+            found,
             bodies: Exchanges::new(),
             sources: HashMap::new(),
         })
     }
 
     fn subscribe(&self, subscription: &mut Subscription) {
-        let Settings { responses, response_headers } = &self.settings;
+        let Settings { responses, response_headers, .. } = &self.settings;
         match (responses, response_headers.is_empty()) {
             (false, true) => {
                 subscription.response = None;
@@ -219,6 +231,12 @@ impl Redact {
         }
         let Some(stream) = self.sources.get_mut(source) else { return };
         let splices = stream.block(&self.engine, text.as_bytes(), &mut self.scratch);
+        if let Some(explainer) = &self.explainer {
+            let text = text.as_bytes();
+            for note in explainer.notes(&self.engine, Kind::Text, text, &self.scratch) {
+                write_note(index, &note);
+            }
+        }
         if !splices.is_empty() {
             edits.splice(index, splices.into_iter().map(splice).collect());
         }
@@ -268,6 +286,26 @@ impl Redact {
             self.found.matches.add([rule, place], count as f64);
         }
     }
+}
+
+/// Writes a note as a record of the plugin's own: `hit` or `miss`, and what there is to say as
+/// attributes.
+fn write_note(record: usize, note: &Note) {
+    let (message, key, what) = match note.verdict {
+        Verdict::Hit(action) => ("hit", "action", action),
+        Verdict::Miss(reason) => ("miss", "reason", reason.name()),
+    };
+    let number = |number: usize| (number as u64).into();
+    let attributes = [
+        ("record".to_owned(), number(record)),
+        ("start".to_owned(), number(note.range.start)),
+        ("end".to_owned(), number(note.range.end)),
+        ("rule".to_owned(), note.rule.as_str().into()),
+        (key.to_owned(), what.into()),
+        ("why".to_owned(), note.why.as_str().into()),
+        ("shape".to_owned(), note.shape.as_str().into()),
+    ];
+    host::log::write(Severity::Debug, message, &attributes);
 }
 
 fn splice(splice: Splice) -> tamis_sdk::Splice {

@@ -196,6 +196,15 @@ fn read_name(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<
         return None;
     }
     let family = names.find(text.slice(start, end)).or_else(|| {
+        // Names in other letters: `contraseña: …`.
+        let wide = wide_start(text, end);
+        let found = if wide < start { names.find(text.slice(wide, end)) } else { None };
+        if found.is_some() {
+            start = wide;
+        }
+        found
+    });
+    let family = family.or_else(|| {
         // Names of several words: `api key: …`.
         let mut longer = start;
         for _ in 0..2 {
@@ -218,6 +227,18 @@ fn is_in_quoted_name(byte: u8, quote: u8) -> bool {
 fn bare_start(text: &Text<'_>, end: usize) -> usize {
     let mut start = end;
     while start > 0 && end - start < NAME_MAX && bytes::is(text.before(start, 1), NAME) {
+        start -= 1;
+    }
+    start
+}
+
+/// As [`bare_start`], over letters that are not ASCII as well.
+fn wide_start(text: &Text<'_>, end: usize) -> usize {
+    let mut start = end;
+    while start > 0
+        && end - start < NAME_MAX
+        && (bytes::is(text.before(start, 1), NAME) || text.before(start, 1) >= 0x80)
+    {
         start -= 1;
     }
     start

@@ -110,7 +110,21 @@ fn is_wrapped(value: &[u8]) -> bool {
         || (value[0] == b'$'
             && value.len() > 3
             && value[1..].iter().all(|b| b.is_ascii_uppercase() || *b == b'_'))
+        || is_parameter(value)
         || (wrapped(b"[", b"]") && is_known_filter(&value[1..value.len() - 1]))
+}
+
+/// `$1`, `:1`, `:password`, `@p1`: where a statement takes its value from.
+fn is_parameter(value: &[u8]) -> bool {
+    let numbered =
+        |rest: &[u8]| (1..=3).contains(&rest.len()) && rest.iter().all(u8::is_ascii_digit);
+    let named =
+        |rest: &[u8]| rest.len() > 2 && rest.iter().all(|b| b.is_ascii_lowercase() || *b == b'_');
+    match value {
+        [b'$', rest @ ..] | [b'@', b'p', rest @ ..] => numbered(rest),
+        [b':', rest @ ..] => numbered(rest) || named(rest),
+        _ => false,
+    }
 }
 
 /// What other tools write between brackets.
@@ -143,6 +157,9 @@ mod tests {
             "changeme",
             "$PASSWORD",
             "%s",
+            "$1",
+            ":password",
+            "@p12",
             "AKIAIOSFODNN7EXAMPLE",
             "••••",
         ] {

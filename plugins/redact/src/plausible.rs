@@ -50,6 +50,7 @@ const STATES: &[&str] = &[
     "expires",
     "failed",
     "failure",
+    "falsch",
     "false",
     "for",
     "from",
@@ -300,6 +301,12 @@ mod tests {
             "--password=abc",
             "export TOKEN=abc123",
             "secret=MyVerySecretKeyMaterialXX",
+            "Passwort: hunter2",
+            "mot de passe : hunter2",
+            "contraseña: hunter2",
+            "пароль: hunter2",
+            "密码: hunter2",
+            "{\"contraseña\":\"x\"}",
         ] {
             assert!(is_redacted(input), "`{input}`");
         }
@@ -310,6 +317,8 @@ mod tests {
         for input in [
             "password: must be at least 8 characters",
             "password: incorrect",
+            "Passwort: falsch",
+            "Passwort: muss mindestens acht Zeichen lang sein",
             "invalid token: expected identifier",
             "token=expired",
             "session: started",

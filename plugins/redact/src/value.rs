@@ -17,3 +17,4 @@ pub(crate) mod secret;
 pub(crate) mod ssn;
 pub(crate) mod token;
 pub(crate) mod userinfo;
+pub(crate) mod version;

@@ -13,6 +13,35 @@ pub(super) const AT_THE_END: &[(&str, Family)] = &[
     ("pwd", STRONG),
     ("passphrase", STRONG),
     ("passcode", STRONG),
+    // The same word in other languages.
+    ("passwort", STRONG),
+    ("kennwort", STRONG),
+    ("wachtwoord", STRONG),
+    ("adgangskode", STRONG),
+    ("passord", STRONG),
+    ("lösenord", STRONG),
+    ("losenord", STRONG),
+    ("salasana", STRONG),
+    ("mot_de_passe", STRONG),
+    ("motdepasse", STRONG),
+    ("contrasena", STRONG),
+    ("contraseña", STRONG),
+    ("senha", STRONG),
+    ("heslo", STRONG),
+    ("haslo", STRONG),
+    ("hasło", STRONG),
+    ("lozinka", STRONG),
+    ("jelszó", STRONG),
+    ("sifre", STRONG),
+    ("şifre", STRONG),
+    ("kata_sandi", STRONG),
+    ("mật_khẩu", STRONG),
+    ("пароль", STRONG),
+    ("Пароль", STRONG),
+    ("密码", STRONG),
+    ("密碼", STRONG),
+    ("パスワード", STRONG),
+    ("비밀번호", STRONG),
     ("secret", WEAK),
     ("secrets", WEAK),
     ("token", WEAK),
@@ -70,7 +99,7 @@ pub(super) const AT_THE_END: &[(&str, Family)] = &[
     ("set_cookie", Family::SetCookie),
 ];
 
-pub(super) const ALONE: &[(&str, Family)] = &[("pin", WEAK), ("pan", WEAK)];
+pub(super) const ALONE: &[(&str, Family)] = &[("pin", WEAK), ("pan", WEAK), ("mdp", WEAK)];
 
 pub(super) const EXACT: &[&str] = &[
     "X-Amz-Signature",
@@ -132,6 +161,7 @@ pub(super) const GLUED: &[&str] = &[
 /// Names that end like a rule and are none: marks for paging, and what parsers complain about.
 pub(super) const HARMLESS: &[&str] = &[
     "page_token",
+    "public_key_token",
     "next_token",
     "previous_token",
     "continuation_token",

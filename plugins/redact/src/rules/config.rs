@@ -26,7 +26,7 @@ pub struct ConfigError {
 pub const SCHEMA: &str = include_str!("schema.json");
 
 const KEYS: &[&str] =
-    &["rules", "actions", "names", "key", "allow", "responses", "response-headers"];
+    &["rules", "actions", "names", "key", "allow", "responses", "response-headers", "explain"];
 const ACTIONS: &[&str] = &["replace", "mask", "last4", "hash", "truncate", "drop", "report"];
 /// Packs of the rule file that this version does not have.
 const PACKS: &[&str] = &[

@@ -9,7 +9,7 @@ use digits::Groups;
 use std::ops::Range;
 
 /// Words near which shorter numbers count, too.
-const WORDS: &[&str] = &[
+pub(crate) const WORDS: &[&str] = &[
     "card",
     "cards",
     "pan",
@@ -61,8 +61,31 @@ fn judge(text: &Text<'_>, groups: &Groups, count: usize, total: usize) -> Option
     if !digits::may_end(text, end) || (count > 1 && is_inside_of_longer(text, groups, count)) {
         return None;
     }
-    let sure = total >= 14 || (count > 1 && number[0] == 4);
+    if is_range_or_row(text, groups, count, end) {
+        return None;
+    }
+    let sure = (total >= 14 && !is_common_number(number)) || (count > 1 && number[0] == 4);
     (sure || context::has_word_near(text, groups.start, end, WORDS)).then_some(end)
+}
+
+/// Whether fifteen digits are written all over logs: the numbers of threads on Linux, which are
+/// addresses below 2^47, and of users of large services (`1000…`).
+fn is_common_number(number: &[u8]) -> bool {
+    let first = number[..4].iter().fold(0u32, |value, &d| value * 10 + u32::from(d));
+    number.len() == 15 && matches!(first, 1000 | 1396..=1407)
+}
+
+/// Whether the groups are numbers of their own: the ends of a range (`bytes 62897398-98011607/…`),
+/// or columns beside an empty one.
+fn is_range_or_row(text: &Text<'_>, groups: &Groups, count: usize, end: usize) -> bool {
+    if count == 2 {
+        let unit =
+            context::is_right_behind(text, groups.start, &["bytes", "range", "rows", "items"]);
+        return unit || text.at(end) == b'/';
+    }
+    count > 2
+        && groups.groups()[1].separator == b' '
+        && (text.ends_with_word(groups.start, b"\"-\" ") || text.has_word(end, b" \"-\""))
 }
 
 /// Whether the groups go on before or behind in the same manner, as in an account number.
@@ -163,6 +186,8 @@ mod tests {
         check("9999-1111 4111 1111 1111 1111", Some("4111 1111 1111 1111"));
         check("card 4222222222222", Some("4222222222222"));
         check("6304000000000000", Some("6304000000000000"));
+        check("135410014004955", Some("135410014004955"));
+        check("card 139637976727555", Some("139637976727555"));
     }
 
     #[test]
@@ -175,6 +200,9 @@ mod tests {
         check("1748503543012", None);
         check("4111 1111-1111 1111", None);
         check("0000000000000000", None);
+        check("bytes 40008881-11111118/776507373", None);
+        check("- \"-\" 4111 1111 1111 1111 \"Mozilla/5.0\"", None);
+        check("tid 139637976727555", None);
         check("**********1111 1111 1111 1111", None);
         check("DE89 3704 4111 1111 1111 1111", None);
     }

@@ -7,7 +7,7 @@
 use crate::text::Text;
 
 /// How far before a value its words may stand, in bytes.
-const WINDOW: usize = 40;
+pub(crate) const WINDOW: usize = 40;
 /// How far behind a value a label may begin, in bytes.
 const BEHIND: usize = 3;
 /// The longest word that is compared.
@@ -88,6 +88,69 @@ pub(crate) fn has_word_just_before(text: &Text<'_>, start: usize, words: &[&str]
         }
     }
     false
+}
+
+/// The longest word in other letters than those of ASCII, in bytes.
+const WIDE_MAX: usize = 36;
+
+/// Whether a word before `start`, within the window and on its line, has one of `parts` in it.
+/// `parts` are compared as they are; each has a letter that is not ASCII.
+pub(crate) fn has_part_before(text: &Text<'_>, start: usize, parts: &[&str]) -> bool {
+    let floor = start.saturating_sub(WINDOW);
+    let mut at = start;
+    while at > floor {
+        let end = at;
+        let mut wide = false;
+        while end - at < WIDE_MAX
+            && (text.before(at, 1).is_ascii_alphanumeric() || text.before(at, 1) >= 0x80)
+        {
+            wide |= text.before(at, 1) >= 0x80;
+            at -= 1;
+        }
+        if at == end {
+            if is_border(text, at - 1) {
+                return false;
+            }
+            at -= 1;
+            continue;
+        }
+        if is_value(text, at, end) {
+            return false;
+        }
+        let written = text.slice(at, end);
+        let has = |part: &&str| written.windows(part.len()).any(|window| window == part.as_bytes());
+        if wide && parts.iter().any(has) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Whether one of `phrases` (lower case) stands before `start`, with signs and blanks between.
+pub(crate) fn ends_with_one(text: &Text<'_>, start: usize, phrases: &[&str]) -> bool {
+    let mut end = start;
+    while start - end < 5 && matches!(text.before(end, 1), b' ' | b':' | b'.' | b'=' | b'"' | b'\'')
+    {
+        end -= 1;
+    }
+    end < start
+        && phrases.iter().any(|phrase| {
+            text.ends_with_word(end, phrase.as_bytes())
+                && !text.before(end, phrase.len() + 1).is_ascii_alphanumeric()
+        })
+}
+
+/// Whether the last word before `start` is one of `words`, with a blank or the sign of a pair between.
+pub(crate) fn is_right_behind(text: &Text<'_>, start: usize, words: &[&str]) -> bool {
+    let mut at = start;
+    while start - at < 4 && matches!(text.before(at, 1), b' ' | b'=' | b':' | b'#' | b'"' | b'\'') {
+        at -= 1;
+    }
+    let end = at;
+    while end - at < WORD_MAX && text.before(at, 1).is_ascii_alphanumeric() {
+        at -= 1;
+    }
+    at < end && is_one_of(text, at, end, words)
 }
 
 /// Whether a word stands before the value or a label right behind it.

@@ -13,10 +13,48 @@ const LOCAL_MAX: usize = 64;
 const DOMAIN_MAX: usize = 255;
 const LABEL_MAX: usize = 63;
 
-/// Last labels that are suffixes of files (`logo@2x.png`).
+/// Last labels that are suffixes of files (`logo@2x.png`) or of units (`getty@tty1.service`).
 const FILES: &[&str] = &[
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "mjs", "map", "ico", "woff", "woff2",
-    "ttf", "json",
+    "png",
+    "jpg",
+    "jpeg",
+    "gif",
+    "svg",
+    "webp",
+    "css",
+    "js",
+    "mjs",
+    "map",
+    "ico",
+    "woff",
+    "woff2",
+    "ttf",
+    "json",
+    "log",
+    "yml",
+    "yaml",
+    "toml",
+    "txt",
+    "jar",
+    "war",
+    "tgz",
+    "gz",
+    "whl",
+    "html",
+    "xml",
+    "sql",
+    "ts",
+    "tsx",
+    "jsx",
+    "service",
+    "socket",
+    "timer",
+    "mount",
+    "automount",
+    "slice",
+    "scope",
+    "swap",
+    "device",
 ];
 
 /// Finds the address around the `@` at `at`, which is `width` bytes wide (`%40` is three), given
@@ -119,7 +157,8 @@ fn domain_end(text: &Text<'_>, start: usize) -> Option<usize> {
         labels += 1;
         let written = text.slice(at, label);
         if labels == 1 {
-            first_is_number = written.iter().all(u8::is_ascii_digit);
+            let number = written.strip_prefix(b"v").unwrap_or(written);
+            first_is_number = number.iter().all(u8::is_ascii_digit);
         }
         let is_version = first_is_number && labels > 1 && text.at(at).is_ascii_digit();
         if is_version {

@@ -1,6 +1,7 @@
 //! International bank account numbers: length and structure by country, then the check of ISO 7064.
 
 use crate::bytes::{self, ALNUM};
+use crate::explain::Reason;
 use crate::text::Text;
 use std::ops::Range;
 
@@ -150,6 +151,49 @@ fn read(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
     let upper = number.iter().any(u8::is_ascii_uppercase);
     let lower = number.iter().any(u8::is_ascii_lowercase);
     (!(upper && lower) && fits(&number[4..], structure) && check(number) == 1).then_some(start..at)
+}
+
+/// A number that begins at `start` and fails one condition: where it is, which one, and how.
+pub(crate) fn near(text: &Text<'_>, start: usize) -> Option<(Range<usize>, Reason, String)> {
+    let country = [text.at(start).to_ascii_uppercase(), text.at(start + 1).to_ascii_uppercase()];
+    let index = COUNTRIES.binary_search_by(|(code, _)| (*code).cmp(&country)).ok()?;
+    if !text.at(start + 2).is_ascii_digit() || !text.at(start + 3).is_ascii_digit() {
+        return None;
+    }
+    if let Some(range) = find(text, start) {
+        return Some((range, Reason::Overlapped, String::new()));
+    }
+    let structure = COUNTRIES[index].1;
+    let length = 4 + parts(structure).map(|(count, _)| count).sum::<usize>();
+    let mut number = Vec::new();
+    let mut at = start;
+    while number.len() <= MAX {
+        let group = matches!(text.at(at), b' ' | b'-' | b'+')
+            && number.len() % 4 == 0
+            && number.len() < length
+            && bytes::is(text.at(at + 1), ALNUM);
+        if bytes::is(text.at(at), ALNUM) {
+            number.push(text.at(at));
+        } else if !group {
+            break;
+        }
+        at += 1;
+    }
+    let digits = number.iter().filter(|byte| byte.is_ascii_digit()).count();
+    if number.len() < 15 || digits * 2 < number.len() {
+        return None;
+    }
+    let name = String::from_utf8_lossy(&country).into_owned();
+    let (reason, why) = if number.len() != length {
+        (Reason::Length, format!("{} characters, those of {name} have {length}", number.len()))
+    } else if !fits(&number[4..], structure) {
+        (Reason::Prefix, format!("accounts of {name} are built otherwise"))
+    } else if check(&number) != 1 {
+        (Reason::Checksum, "the check digits are wrong".into())
+    } else {
+        (Reason::Boundary, "groups or letters are mixed, or something is glued to it".into())
+    };
+    Some((start..at, reason, why))
 }
 
 /// One bit for each second letter, by the first one.

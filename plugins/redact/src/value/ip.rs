@@ -4,7 +4,7 @@
 //! is also what truncation leaves behind. The port behind an address, the zone and
 //! the length of a prefix are no part of the hit.
 
-use super::{context, digits};
+use super::{context, digits, version};
 use crate::bytes::{self, ALNUM, DIGIT, HEX, LETTER};
 use crate::text::Text;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -51,7 +51,9 @@ pub(crate) fn find_v4(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
     {
         return None;
     }
-    (!is_version(text, start)).then_some(start..end)
+    let version =
+        is_version(text, start) || version::is_version(text, start, end, address.octets());
+    (!version).then_some(start..end)
 }
 
 /// Whether an address of version 4 is written here, whoever it belongs to.
@@ -205,7 +207,17 @@ fn is_evident(written: &str) -> bool {
     written.bytes().any(|b| b.is_ascii_digit())
         && (written.contains('.')
             || groups == 8
-            || (written.contains("::") && written.split(':').any(|group| group.len() >= 2)))
+            || (written.contains("::")
+                && written.split(':').any(|group| group.len() >= 2)
+                && is_allotted(written)))
+}
+
+/// Whether the first group is one that addresses begin with: all that were given out have four
+/// digits there, but those that translate version 4 (`64:ff9b::/96`) and the hole `100::/64`.
+/// `e2e::add` is the name of a function.
+fn is_allotted(written: &str) -> bool {
+    let first = written.split(':').next().unwrap_or_default();
+    first.len() == 4 || matches!(first, "" | "64" | "100")
 }
 
 /// Whether nothing is left behind the first 48 bits.
@@ -299,6 +311,8 @@ mod tests {
         check6("fe80::1text", None);
         check6("gggg:hhhh::1234", None);
         check6("1::2", None);
+        check6("64:ff9b::cb00:7107", Some("64:ff9b::cb00:7107"));
+        check6("test e2e::add ... ok", None);
     }
 
     #[test]

@@ -14,32 +14,157 @@ use std::ops::Range;
 /// How far before a group its number may begin, in bytes.
 const BACK: usize = 16;
 
-/// Words that say it, whatever the number looks like.
-const WORDS: &[&str] = &[
-    "phone",
-    "phones",
-    "tel",
-    "telephone",
-    "telp",
-    "telepon",
-    "telefon",
-    "telefono",
-    "mobile",
+/// Words that say it, whatever the number looks like, in the languages that write them in ASCII.
+pub(crate) const WORDS: &[&str] = &[
+    "cel",
     "cell",
     "cellphone",
-    "fax",
-    "whatsapp",
-    "sms",
-    "hp",
-    "msisdn",
-    "handphone",
-    "hotline",
+    "cellulare",
+    "celular",
+    "contactno",
+    "contactnumber",
     "dial",
     "dialed",
+    "fax",
+    "gsm",
+    "handphone",
+    "handy",
+    "handynummer",
+    "hotline",
+    "hp",
+    "landline",
+    "mobiel",
+    "mobil",
+    "mobile",
+    "mobilnummer",
+    "mobiltelefon",
+    "movil",
+    "msisdn",
+    "ph",
+    "phone",
+    "phones",
+    "ponsel",
+    "puhelin",
+    "puhelinnumero",
+    "rufnummer",
+    "sms",
+    "tel",
+    "telefon",
+    "telefonnummer",
+    "telefono",
+    "telefone",
+    "telefonu",
+    "telefoon",
+    "telefoonnummer",
+    "telemovel",
+    "telephone",
+    "telepon",
+    "telp",
+    "telpon",
+    "tlf",
+    "wa",
+    "whatsapp",
+];
+
+/// Parts of words in other letters, some of which are written without blanks between words.
+const WIDE: &[&str] = &[
+    "téléphone",
+    "Téléphone",
+    "tél",
+    "Tél",
+    "teléfono",
+    "Teléfono",
+    "móvil",
+    "Móvil",
+    "telemóvel",
+    "Telemóvel",
+    "telefonní",
+    "Telefonní",
+    "telefonszám",
+    "Telefonszám",
+    "điện",
+    "Điện",
+    "SĐT",
+    "sđt",
+    "тел",
+    "Тел",
+    "моб",
+    "Моб",
+    "τηλ",
+    "Τηλ",
+    "电话",
+    "電話",
+    "手机",
+    "手機",
+    "携帯",
+    "전화",
+    "휴대폰",
+    "โทร",
+    "טלפון",
+    "נייד",
+    "هاتف",
+    "جوال",
+    "फ़ोन",
+    "मोबाइल",
+];
+
+/// What people say right before their number.
+const PHRASES: &[&str] = &[
+    "contact no",
+    "contact number",
+    "contact_no",
+    "contact_number",
+    "me at",
+    "me on",
+    "my number",
+    "my number is",
+    "her number is",
+    "his number is",
+    "their number is",
 ];
 
 /// Words that say it of a number in groups.
-const VAGUE: &[&str] = &["call", "contact", "reach", "answering", "messages", "desk"];
+const VAGUE: &[&str] =
+    &["call", "contact", "reach", "ring", "portable", "answering", "messages", "desk"];
+
+/// Words right before a number that say what else it is.
+const OTHERS: &[&str] = &[
+    "account",
+    "amount",
+    "batch",
+    "build",
+    "bytes",
+    "count",
+    "customer",
+    "id",
+    "ids",
+    "invoice",
+    "item",
+    "job",
+    "line",
+    "message",
+    "msg",
+    "offset",
+    "order",
+    "pid",
+    "port",
+    "product",
+    "record",
+    "request",
+    "row",
+    "seq",
+    "serial",
+    "session",
+    "size",
+    "sku",
+    "template",
+    "ticket",
+    "took",
+    "total",
+    "transaction",
+    "user",
+    "version",
+];
 
 /// Words behind a number in a list of contacts.
 const LABELS: &[&str] =
@@ -60,6 +185,18 @@ pub(crate) fn start(text: &Text<'_>, group: usize) -> usize {
             _ => break,
         }
         at -= 1;
+    }
+    // `089/12345678`: the number of a town before a slash.
+    if text.before(group, 1) == b'/' {
+        let mut town = group - 1;
+        while group - town < 6 && text.before(town, 1).is_ascii_digit() {
+            town -= 1;
+        }
+        let border = text.before(town, 1);
+        let long = group - 1 - town >= 3;
+        if long && text.at(town) == b'0' && !border.is_ascii_alphanumeric() && border != b'/' {
+            start = town;
+        }
     }
     // Two zeros in place of the plus.
     let mut first = at;
@@ -106,7 +243,8 @@ fn international(text: &Text<'_>, start: usize) -> Option<Range<usize>> {
     // Without the plus it is a group of digits like others, above all among groups without dashes.
     let dashes = number.separators[..number.runs - 1].iter().all(|s| *s == b'-');
     let doubtful = number.runs < 2 || count < 9 || !dashes || is_behind_group(text, start);
-    if !plus && doubtful && !context::has_word_near(text, start, end, WORDS) {
+    let is_other = || context::is_right_behind(text, start, OTHERS);
+    if !plus && doubtful && (is_other() || !context::has_word_near(text, start, end, WORDS)) {
         return None;
     }
     let end = extension(text, end);
@@ -174,8 +312,14 @@ fn national(text: &Text<'_>, number: &Number) -> Option<Range<usize>> {
     if goes_on {
         return None;
     }
+    if context::is_right_behind(text, number.start, OTHERS) {
+        return None;
+    }
     let named = |words: &[&str]| context::has_word_before(text, number.start, words);
-    let words = named(WORDS) || (!single && named(VAGUE));
+    let words = named(WORDS)
+        || (!single && named(VAGUE))
+        || context::ends_with_one(text, number.start, PHRASES)
+        || context::has_part_before(text, number.start, WIDE);
     let labelled = !single || count >= 9;
     (words || (labelled && context::has_label_behind(text, end, LABELS)))
         .then_some(number.start..end)
@@ -277,9 +421,21 @@ mod tests {
         check("call me on (64) 3591-3246?", Some("(64) 3591-3246"));
         check("71-33-52-22", None);
         check("781 1704 office", Some("781 1704"));
+        check("Telefon 089/70213044", Some("089/70213044"));
+        check("Handynummer: 0171 2345678", Some("0171 2345678"));
+        check("Téléphone : 01 42 68 53 00", Some("01 42 68 53 00"));
+        check("联系电话：13812345678", Some("13812345678"));
+        check("Телефон: 8 (912) 345-67-89", Some("8 (912) 345-67-89"));
+        check("text me at 668 570 212", Some("668 570 212"));
+        check("meet me at 2026-11-03", None);
+        check("{\"contact_number\":\"0171234567\"}", Some("0171234567"));
         check("phone seen 2026-11-03 12:30", None);
         check("call took 1730635200 s", None);
         check("order 081234567890", None);
+        check("mobile-api request 149300765", None);
+        check("phone verification request_id=4581972684", None);
+        check("contact sync batch 6831-9925", None);
+        check("sms message to 081234567890", Some("081234567890"));
         check("number 12345678", None);
         check("card number 4012-8888-8888-1882", None);
         check("\"message\":\"order 123-4567-890\"", None);

@@ -7,6 +7,7 @@ mod shapes;
 
 use super::context;
 use crate::bytes::{self, ALNUM, BASE64, DIGIT, LETTER, LOWER, UPPER, WORD};
+use crate::explain::Reason;
 use crate::rule::{RuleId, named};
 use crate::text::Text;
 use shapes::{BEHIND_POINTS, KEYS, SHAPES, Shape, TWILIO, first_three, has_digit};
@@ -89,6 +90,41 @@ pub(crate) fn find(text: &Text<'_>, start: usize) -> Option<Found> {
         _ => None,
     }
     .or_else(|| discord_bot(text, start, word_end))
+}
+
+/// A word that begins at `start` with a prefix of at least four characters, and is no token: the rule
+/// of the prefix, where it is, and why not.
+pub(crate) fn near(
+    text: &Text<'_>,
+    start: usize,
+) -> Option<(RuleId, Range<usize>, Reason, &'static str)> {
+    const PREFIX_MIN: usize = 4;
+    let shape = SHAPES
+        .iter()
+        .filter(|shape| shape.prefix.len() >= PREFIX_MIN && has_prefix(text, start, shape.prefix))
+        .max_by_key(|shape| shape.prefix.len())?;
+    let tail = start + shape.prefix.len();
+    let end = run(text, tail, shape.class, PROOF);
+    let range = start..end;
+    if let Some(found) = find(text, start) {
+        return Some((found.rule, found.range, Reason::Overlapped, ""));
+    }
+    let length = end - tail;
+    // A prefix alone is a word of a text.
+    if length * 3 < shape.least.min(PROOF) {
+        return None;
+    }
+    let written = text.slice(tail, end);
+    let (reason, why) = if length < shape.least || (shape.exact && length > shape.least) {
+        (Reason::Length, "more or fewer characters than such tokens have")
+    } else if is_placeholder(written) {
+        (Reason::Placeholder, "nobody can have meant this as a secret")
+    } else if !shape.word.is_empty() {
+        (Reason::NoKey, "the word that such a token needs does not stand before it")
+    } else {
+        (Reason::Prefix, "characters that such tokens do not have, or none that they have")
+    };
+    Some((shape.rule, range, reason, why))
 }
 
 /// A random text may begin with `-` or `_`, behind which the word only begins.

@@ -5,7 +5,11 @@ use crate::text::Text;
 use digits::Groups;
 use std::ops::Range;
 
-const WORDS: &[&str] = &["ssn", "social", "ssns"];
+/// Words before nine digits that make them one.
+pub(crate) const WORDS: &[&str] = &["ssn", "social", "ssns"];
+
+/// The longest word that is read before a number, in bytes.
+const COLUMN: usize = 24;
 
 /// Finds a number that begins with the first group: `AAA-GG-SSSS`, or nine digits behind a word.
 pub(crate) fn find(text: &Text<'_>, groups: &Groups) -> Option<Range<usize>> {
@@ -33,11 +37,31 @@ pub(crate) fn find(text: &Text<'_>, groups: &Groups) -> Option<Range<usize>> {
     if !is_assigned(&groups.digits()[..9]) {
         return None;
     }
-    (grouped || context::has_word_before(text, groups.start, WORDS)).then_some(groups.start..end)
+    let alone = grouped && !(separator == b' ' && is_in_columns(text, groups.start, end));
+    (alone || context::has_word_before(text, groups.start, WORDS)).then_some(groups.start..end)
+}
+
+/// Whether numbers with blanks between them stand in a row with others: the status, the time and
+/// the size of an answer behind its path.
+fn is_in_columns(text: &Text<'_>, start: usize, end: usize) -> bool {
+    let behind = text.at(end) == b' ' && matches!(text.at(end + 1), b'"' | b'-' | b'0'..=b'9');
+    if text.before(start, 1) != b' ' {
+        return behind && text.before(start, 1) != b':';
+    }
+    let mut at = start - 1;
+    // The sign of a sentence.
+    if matches!(text.before(at, 1), b':' | b',') {
+        at -= 1;
+    }
+    let word = at;
+    while word - at < COLUMN && text.before(at, 1).is_ascii_alphabetic() {
+        at -= 1;
+    }
+    at == word || !matches!(text.before(at, 1), 0 | b' ' | b'\n' | b'\t' | b'"' | b'(' | b'\'')
 }
 
 /// Whether such a number can have been given out to a person.
-fn is_assigned(number: &[u8]) -> bool {
+pub(crate) fn is_assigned(number: &[u8]) -> bool {
     let value = |range: Range<usize>| {
         number[range].iter().fold(0u32, |value, &d| value * 10 + u32::from(d))
     };
@@ -65,6 +89,10 @@ mod tests {
         check("ssn 536904399", Some("536904399"));
         check("social security number is 536904399", Some("536904399"));
         check("078-05-1120", None);
+        check("GET /metrics 200 15 3456", None);
+        check("\"GET / HTTP/1.1\" 200 15 3456 \"-\"", None);
+        check("a=1 200 15 3456", None);
+        check("is 200 15 3456, thanks", Some("200 15 3456"));
         check("666-05-1123", None);
         check("900-05-1123", None);
         check("078-00-1123", None);
