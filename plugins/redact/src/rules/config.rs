@@ -11,6 +11,7 @@ use serde_json::Value;
 mod actions;
 mod keys;
 mod lists;
+mod modes;
 
 /// A mistake in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +27,20 @@ pub struct ConfigError {
 /// JSON Schema (2020-12) of the configuration.
 pub const SCHEMA: &str = include_str!("schema.json");
 
-const KEYS: &[&str] =
-    &["rules", "actions", "names", "key", "allow", "responses", "response-headers"];
+const KEYS: &[&str] = &[
+    "rules",
+    "actions",
+    "names",
+    "key",
+    "keys",
+    "allow",
+    "mode",
+    "number",
+    "route",
+    "source",
+    "responses",
+    "response-headers",
+];
 
 impl Rules {
     /// Reads a configuration; `null` stands for the default one.
@@ -73,18 +86,20 @@ impl Reader {
             );
         }
         let on = self.rules(config.get("rules"));
-        let key = self.key(config.get("key"));
+        let keys = self.keys(config);
         let actions = self.actions(config.get("actions"));
         let (with, without) = self.names(config.get("names"));
         let allow = self.allow(config.get("allow"));
+        let number = self.number_of(config.get("number"));
+        let actions = self.mode(config.get("mode"), actions);
         let hashes = on.iter().zip(&actions).any(|(&on, action)| on && *action == Action::Hash);
-        if hashes && config.get("key").is_none() {
+        if hashes && keys.is_empty() {
             let message = "`hash` needs a key; without one anybody can try out the values";
             self.error("/actions", message, Some("set `key` to at least 16 bytes".into()));
         }
         let traits = Traits::of(&actions);
         let (catalogue, names) = (self.catalogue.clone(), Names::new(&with, &without));
-        let rules = Rules { catalogue, on, actions, names, allow, key, traits };
+        let rules = Rules { catalogue, on, actions, names, allow, keys, number, traits };
         Some(self.check_texts(rules, config.get("actions")))
     }
 
@@ -149,7 +164,7 @@ mod tests {
     fn every_mistake_is_reported_with_its_place() {
         let found = errors(json!({
             "rules": ["default", "emial", "-pone", 3, "country/id"],
-            "actions": {"card": "last5", "email": "last4", "ip": {"replace": 1}, "secret/github": {"mask": true}},
+            "actions": {"card": "last5", "email": "last4", "ip": {"replace": 1}, "secret/github": {"mask": 3}},
             "names": ["*", "a*b"],
             "key": "short",
             "allow": ["cidr:x"],
@@ -190,7 +205,9 @@ mod tests {
         assert_eq!(errors(json!({"actions": []})).len(), 1);
         assert_eq!(errors(json!({"key": 1})).len(), 1);
         assert_eq!(errors(json!({"actions": {"email": "hash"}})).len(), 1, "no key");
-        assert_eq!(errors(json!({"actions": {"email": "hash"}, "key": ""})).len(), 1, "empty key");
+        assert_eq!(errors(json!({"actions": {"email": "hash"}, "key": ""})).len(), 2, "empty key");
+        assert_eq!(errors(json!({"mode": "dry-run"})).len(), 1);
+        assert_eq!(errors(json!({"number": 0})).len(), 1);
         assert_eq!(
             errors(json!({"actions": {"email": {"replace": "a@example.com"}}})).len(),
             1,

@@ -1,12 +1,25 @@
 //! What is done with the hits of a rule, and the texts that are written for it.
 
 use super::{Reader, likely, matching, pointer};
+use crate::action::SHOWN_MAX;
+use crate::cut::Cut;
 use crate::engine::{Engine, Scratch};
 use crate::place::Kind;
 use crate::rules::{Action, Rules, shipped_actions};
 use serde_json::Value;
 
-const ACTIONS: &[&str] = &["replace", "mask", "last4", "hash", "truncate", "drop", "report"];
+const ACTIONS: &[&str] = &[
+    "replace",
+    "mask",
+    "last4",
+    "first",
+    "hash",
+    "truncate",
+    "drop-field",
+    "drop-record",
+    "report",
+    "drop",
+];
 /// The longest text that may be written in place of a value.
 const TEXT_MAX: usize = 64;
 
@@ -40,56 +53,125 @@ impl Reader {
 
     fn action(&mut self, path: &str, value: &Value) -> Option<Action> {
         match value {
-            Value::String(name) => match name.as_str() {
-                "replace" => Some(Action::Replace(None)),
-                "mask" => Some(Action::Mask),
-                "last4" | "partial" => Some(Action::Last4),
-                "hash" => Some(Action::Hash),
-                "truncate" => Some(Action::Truncate),
-                "drop" | "drop-field" => Some(Action::Drop),
-                "report" => Some(Action::Report),
-                _ => {
-                    self.error(
-                        path,
-                        format!("unknown action `{name}`"),
-                        likely(name, ACTIONS.iter().copied()),
-                    );
-                    None
-                }
-            },
-            Value::Object(parts) if parts.len() == 1 => match parts.iter().next() {
-                Some((key, Value::String(text))) if key == "replace" => {
-                    self.text(&format!("{path}/replace"), text);
-                    Some(Action::Replace(Some(text.clone())))
-                }
-                Some((key, _)) if key == "replace" => {
-                    self.error(
-                        format!("{path}/replace"),
-                        "the text in place of a value has to be a string",
-                        None,
-                    );
-                    None
-                }
-                Some((key, _)) => {
-                    let message = format!("`{key}` takes no settings in this version");
-                    self.error(
-                        path,
-                        message,
-                        Some("write the name of the action, or { \"replace\": \"text\" }".into()),
-                    );
-                    None
-                }
-                None => None,
-            },
+            Value::String(name) => self.named(path, name),
+            Value::Object(parts) if parts.len() == 1 => {
+                let (name, setting) = parts.iter().next()?;
+                self.with_setting(path, name, setting)
+            }
             _ => {
-                self.error(
-                    path,
-                    "an action is a name or { \"replace\": \"text\" }",
-                    Some(ACTIONS.join(", ")),
-                );
+                let message = "an action is a name, or a name and its setting";
+                self.error(path, message, Some(ACTIONS.join(", ")));
                 None
             }
         }
+    }
+
+    /// An action as it is without settings.
+    fn named(&mut self, path: &str, name: &str) -> Option<Action> {
+        Some(match name {
+            "replace" => Action::Replace(None),
+            "mask" => Action::Mask,
+            "last4" | "partial" => Action::Last(4),
+            "first" => Action::First(SHOWN_MAX),
+            "hash" => Action::Hash,
+            "truncate" => Action::Truncate(Cut::default()),
+            "drop" | "drop-field" => Action::Drop,
+            "drop-record" => Action::DropRecord,
+            "report" => Action::Report,
+            _ => {
+                let hint = likely(name, ACTIONS.iter().copied());
+                self.error(path, format!("unknown action `{name}`"), hint);
+                return None;
+            }
+        })
+    }
+
+    fn with_setting(&mut self, path: &str, name: &str, setting: &Value) -> Option<Action> {
+        let at = pointer(path, name);
+        match (name, setting) {
+            (_, Value::Bool(true)) => self.named(path, name),
+            ("replace", Value::String(text)) => {
+                self.text(&at, text);
+                Some(Action::Replace(Some(text.clone())))
+            }
+            ("replace", _) => {
+                self.error(at, "the text in place of a value has to be a string", None);
+                None
+            }
+            ("first", setting) => self.number(&at, setting, 1, SHOWN_MAX).map(Action::First),
+            ("last", setting) => self.number(&at, setting, 1, SHOWN_MAX).map(Action::Last),
+            ("truncate", setting) => self.cut(&at, setting).map(Action::Truncate),
+            _ => {
+                let settings = ["replace", "first", "last", "truncate"];
+                let hint = match likely(name, settings.into_iter().chain(["last4"])) {
+                    Some(likely) if likely != name => likely,
+                    _ => format!("write \"{name}\" alone"),
+                };
+                self.error(path, format!("`{name}` takes no such setting"), Some(hint));
+                None
+            }
+        }
+    }
+
+    /// What stays of a value that is cut.
+    fn cut(&mut self, path: &str, value: &Value) -> Option<Cut> {
+        const KEYS: [&str; 5] = ["v4", "v6", "to", "decimals", "characters"];
+        let example =
+            "{ v4 = 16, v6 = 32 }, { to = \"month\" }, { decimals = 1 } or { characters = 8 }";
+        let parts = match value {
+            Value::String(to) => return self.cut_to(path, to),
+            Value::Object(parts) if !parts.is_empty() => parts,
+            _ => {
+                self.error(path, "this says not what stays", Some(example.into()));
+                return None;
+            }
+        };
+        for name in parts.keys().filter(|name| !KEYS.contains(&name.as_str())) {
+            let hint = likely(name, KEYS.into_iter());
+            self.error(pointer(path, name), format!("unknown key `{name}`"), hint);
+        }
+        if parts.keys().all(|name| matches!(name.as_str(), "v4" | "v6")) {
+            let mut bits = |name: &str, shipped: u8, most: u8| match parts.get(name) {
+                Some(bits) => self.number(&pointer(path, name), bits, 1, most),
+                None => Some(shipped),
+            };
+            let (v4, v6) = (bits("v4", 24, 31), bits("v6", 48, 127));
+            return Some(Cut::Network { v4: v4?, v6: v6? });
+        }
+        if parts.len() > 1 {
+            self.error(path, "these do not go together", Some(example.into()));
+            return None;
+        }
+        let (name, value) = parts.iter().next()?;
+        let path = pointer(path, name);
+        match (name.as_str(), value) {
+            ("to", Value::String(to)) => self.cut_to(&path, to),
+            ("to", _) => self.cut_to(&path, ""),
+            ("decimals", value) => self.number(&path, value, 0, 6).map(Cut::Decimals),
+            ("characters", value) => self.number(&path, value, 1, 64).map(Cut::Characters),
+            _ => None,
+        }
+    }
+
+    fn cut_to(&mut self, path: &str, to: &str) -> Option<Cut> {
+        match to {
+            "month" => Some(Cut::Month),
+            "year" => Some(Cut::Year),
+            _ => {
+                let message = "a date is cut to its `month` or its `year`";
+                self.error(path, message, likely(to, ["month", "year"].into_iter()));
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, path: &str, value: &Value, least: u8, most: u8) -> Option<u8> {
+        let number = value.as_u64().and_then(|number| u8::try_from(number).ok());
+        let number = number.filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.error(path, format!("has to be a number from {least} to {most}"), None);
+        }
+        number
     }
 
     /// Whether the action has a meaning for the rule. A mistake is reported only where the rule was
@@ -97,19 +179,28 @@ impl Reader {
     fn fits(&mut self, path: &str, name: &str, rule: usize, action: &Action) -> bool {
         let rule = self.catalogue.iter().nth(rule).map(|(_, rule)| rule.clone());
         let Some(rule) = rule else { return false };
+        let is_address = matches!(&*rule.name, "ip" | "mac");
         let problem = match action {
-            Action::Last4 if !rule.may_show_end => "would show a part of what has to stay hidden",
-            Action::Truncate if !rule.may_truncate => "has a meaning for `ip` and `mac` only",
+            Action::Last(_) | Action::First(_) if !rule.may_show_end => {
+                "would show a part of what has to stay hidden"
+            }
+            Action::Truncate(Cut::Network { .. }) if !is_address => {
+                "has a meaning for `ip` and `mac` only"
+            }
+            Action::Truncate(Cut::Network { .. }) => return true,
+            Action::Truncate(_) if is_address || !rule.may_truncate => {
+                "would show a part of what is no date, place or text"
+            }
             Action::Hash if rule.name == "private-key" => "makes no sense line by line",
             _ => return true,
         };
         if rule.name == name {
-            let action = if *action == Action::Last4 {
-                "last4"
-            } else if *action == Action::Hash {
-                "hash"
-            } else {
-                "truncate"
+            let action = match action {
+                Action::Last(4) => "last4",
+                Action::Last(_) => "last",
+                Action::First(_) => "first",
+                Action::Hash => "hash",
+                _ => "truncate",
             };
             self.error(path, format!("`{action}` on `{name}` {problem}"), Some("mask".into()));
         }
