@@ -78,6 +78,11 @@ pub(crate) fn write(
                 out.extend_from_slice(MASK);
             }
         }
+        Action::Encrypt => {
+            if !rules.keys.encrypt(&canonical(rule, value), out) {
+                out.extend_from_slice(MASK);
+            }
+        }
         Action::Truncate(cut) if value.len() < WHOLE_MAX => match rule {
             rule::IP => cut::address(*cut, value, out),
             rule::MAC => cut::device(*cut, value, out),

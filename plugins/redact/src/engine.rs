@@ -241,7 +241,11 @@ impl Engine {
     pub(crate) fn needs_whole(&self, rule: RuleId) -> bool {
         matches!(
             self.rules.actions[rule.index()],
-            Action::Hash | Action::Last(_) | Action::First(_) | Action::Truncate(_)
+            Action::Hash
+                | Action::Encrypt
+                | Action::Last(_)
+                | Action::First(_)
+                | Action::Truncate(_)
         )
     }
 
@@ -262,12 +266,23 @@ impl Engine {
     /// Whether the colon at `sign` stands in a token that this engine wrote:
     /// `password:9f86d081884c7d65`, `password:k1:9f86d081884c7d65`.
     pub(crate) fn is_own_token(&self, text: &Text<'_>, sign: usize) -> bool {
-        self.rules.traits.hashes && self.rules.keys.is_in_token(&self.rules.catalogue, text, sign)
+        let Rules { traits, keys, catalogue, .. } = &self.rules;
+        (traits.hashes && keys.is_in_token(catalogue, text, sign))
+            || (traits.encrypts && keys.is_in_encrypted(text, sign + 1))
     }
 
-    /// Whether what begins at `start` begins in the digits of such a token.
+    /// Whether what begins at `start` begins in the digits of such a token, or in a value that this
+    /// engine encrypted.
     pub(crate) fn is_in_own_token(&self, text: &Text<'_>, start: usize) -> bool {
-        self.rules.traits.hashes && self.rules.keys.is_in_digits(&self.rules.catalogue, text, start)
+        let Rules { traits, keys, catalogue, .. } = &self.rules;
+        (traits.hashes && keys.is_in_digits(catalogue, text, start))
+            || (traits.encrypts && keys.is_in_encrypted(text, start))
+    }
+
+    /// Behind the value that this engine encrypted and that begins at `start`, if one does.
+    pub(crate) fn end_of_encrypted(&self, text: &Text<'_>, start: usize) -> Option<usize> {
+        let Rules { traits, keys, .. } = &self.rules;
+        if traits.encrypts { keys.end_of_encrypted(text, start) } else { None }
     }
 
     /// Whether a name ends with a marker (`[iban]: …`), or is an encoded one.
@@ -313,6 +328,7 @@ impl Engine {
         placeholder::is_placeholder(value)
             || placeholder::begins_as_ours(value, markers)
             || placeholder::is_partly_shown(value, traits.first, traits.last)
+            || self.end_of_encrypted(&Text::new(value, true), 0) == Some(value.len())
             || (traits.hashes
                 && catalogue.names().any(|name| self.rules.keys.is_token(value, name)))
     }

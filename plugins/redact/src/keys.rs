@@ -5,6 +5,7 @@
 //! other keys are still known for tokens, so that texts which were redacted before a key was changed
 //! stay as they are.
 
+use crate::cipher::{self, Cipher};
 use crate::rule::Catalogue;
 use crate::text::Text;
 use hmac::{Hmac, KeyInit, Mac};
@@ -23,6 +24,7 @@ pub(crate) struct Key {
     /// Empty where there is one key only, without an id.
     id: String,
     mac: Hmac<Sha256>,
+    cipher: Cipher,
 }
 
 impl Key {
@@ -32,7 +34,7 @@ impl Key {
             return None;
         }
         let mac = Hmac::new_from_slice(key).ok()?;
-        Some(Key { id: id.to_owned(), mac })
+        Some(Key { id: id.to_owned(), mac, cipher: Cipher::new(key)? })
     }
 }
 
@@ -82,6 +84,26 @@ impl Keys {
         mac.update(&[0]);
         mac.update(canonical);
         Some(mac.finalize().into_bytes().into())
+    }
+
+    /// Writes the value so that it can be read again with the first key. `false` when it is too long,
+    /// or without a key; then nothing is written.
+    pub(crate) fn encrypt(&self, canonical: &[u8], out: &mut Vec<u8>) -> bool {
+        self.0.first().is_some_and(|key| key.cipher.write(&key.id, canonical, out))
+    }
+
+    /// Behind the encrypted value that begins at `start`, if one of these keys wrote one there.
+    pub(crate) fn end_of_encrypted(&self, text: &Text<'_>, start: usize) -> Option<usize> {
+        cipher::end(text, start, &|id| self.cipher(id))
+    }
+
+    /// Whether `at` stands in an encrypted value.
+    pub(crate) fn is_in_encrypted(&self, text: &Text<'_>, at: usize) -> bool {
+        cipher::is_in(text, at, &|id| self.cipher(id))
+    }
+
+    fn cipher(&self, id: &[u8]) -> Option<&Cipher> {
+        self.0.iter().find(|key| key.id.as_bytes() == id).map(|key| &key.cipher)
     }
 
     /// Whether the whole of `value` is a token of the rule of this name.

@@ -10,6 +10,7 @@
 mod action;
 mod bytes;
 mod candidate;
+mod cipher;
 mod cut;
 mod ending;
 mod engine;
@@ -32,6 +33,7 @@ mod stream;
 mod text;
 mod value;
 
+pub use cipher::decrypt;
 pub use cut::Cut;
 pub use engine::{Counts, Engine, Scratch};
 pub use field::Field;

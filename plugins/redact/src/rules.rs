@@ -28,6 +28,9 @@ pub enum Action {
     First(u8),
     /// A keyed hash, the same for the same value.
     Hash,
+    /// What whoever holds the key can read again, the same for the same value; see
+    /// [`decrypt`](crate::decrypt). Values of more than 192 bytes as `Mask`.
+    Encrypt,
     /// A part of the value: the network of an address, the month of a date.
     Truncate(Cut),
     /// Nothing instead. A pair of a name and a value goes as a whole.
@@ -72,6 +75,8 @@ pub(crate) struct Traits {
     pub(crate) texts: Vec<String>,
     /// Whether any rule writes tokens.
     pub(crate) hashes: bool,
+    /// Whether any rule encrypts.
+    pub(crate) encrypts: bool,
     /// The most characters that are shown at the beginning of a value, and at its end.
     pub(crate) first: usize,
     pub(crate) last: usize,
@@ -92,6 +97,7 @@ impl Traits {
         Traits {
             texts,
             hashes: actions.contains(&Action::Hash),
+            encrypts: actions.contains(&Action::Encrypt),
             first: most(|action| if let Action::First(most) = action { *most } else { 0 }),
             last: most(|action| if let Action::Last(most) = action { *most } else { 0 }),
         }

@@ -28,6 +28,7 @@ fn engines() -> Vec<(&'static str, Engine)> {
             {"id": "token", "key": "fedcba9876543210"},
         ],
     });
+    let encrypt_ids = json!({"actions": {"default": "encrypt"}, "keys": key_ids["keys"]});
     vec![
         ("shipped", engine(&Value::Null)),
         ("mask", all("mask")),
@@ -39,6 +40,8 @@ fn engines() -> Vec<(&'static str, Engine)> {
         ("first", all("first")),
         ("last", engine(&json!({"actions": {"default": {"last": 6}, "ip": {"first": 3}}}))),
         ("key ids", engine(&key_ids)),
+        ("encrypt", all("encrypt")),
+        ("encrypt with ids", engine(&encrypt_ids)),
         ("zero", engine(&json!({"number": "zero"}))),
         ("null", engine(&json!({"number": "null", "actions": {"default": "mask"}}))),
         ("cut", engine(&json!({"actions": {"ip": {"truncate": {"v4": 20, "v6": 100}}}}))),
@@ -82,7 +85,8 @@ fn in_pieces(engine: &Engine, kind: Kind, text: &[u8], cuts: &[usize], held_max:
 }
 
 fn check_cuts(name: &str, engine: &Engine, kind: Kind, text: &[u8], cuts: &[usize]) {
-    let needs_whole = ["hash", "last4", "first", "last", "key ids"].contains(&name);
+    let needs_whole = ["hash", "last4", "first", "last", "key ids", "encrypt", "encrypt with ids"]
+        .contains(&name);
     let held_max = if needs_whole { 70_000 } else { HELD_MAX };
     let expected = whole(engine, kind, text);
     let got = in_pieces(engine, kind, text, cuts, held_max);
@@ -410,6 +414,12 @@ fn nothing_is_found_in_what_was_redacted() {
         for (kind, text) in all {
             // In text, what is dropped brings the next word behind the name.
             if *name == "drop" && kind == Kind::Text {
+                continue;
+            }
+            // A pair of a form goes on to its end: one that begins with a marker may have outgrown
+            // what passes for one when something behind that was encrypted.
+            let is_long = kind == Kind::Form && text.contains("[redacted] ");
+            if name.starts_with("encrypt") && is_long {
                 continue;
             }
             let once = whole(engine, kind, text.as_bytes());

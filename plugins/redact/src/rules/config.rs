@@ -92,10 +92,12 @@ impl Reader {
         let allow = self.allow(config.get("allow"));
         let number = self.number_of(config.get("number"));
         let actions = self.mode(config.get("mode"), actions);
-        let hashes = on.iter().zip(&actions).any(|(&on, action)| on && *action == Action::Hash);
-        if hashes && keys.is_empty() {
-            let message = "`hash` needs a key; without one anybody can try out the values";
-            self.error("/actions", message, Some("set `key` to at least 16 bytes".into()));
+        let in_use = |wanted: &Action| on.iter().zip(&actions).any(|(&on, a)| on && a == wanted);
+        for (action, name) in [(Action::Hash, "hash"), (Action::Encrypt, "encrypt")] {
+            if in_use(&action) && keys.is_empty() {
+                let message = format!("`{name}` needs a key; without one anybody can undo it");
+                self.error("/actions", message, Some("set `key` to at least 16 bytes".into()));
+            }
         }
         let traits = Traits::of(&actions);
         let (catalogue, names) = (self.catalogue.clone(), Names::new(&with, &without));

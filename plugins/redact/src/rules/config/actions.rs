@@ -14,6 +14,7 @@ const ACTIONS: &[&str] = &[
     "last4",
     "first",
     "hash",
+    "encrypt",
     "truncate",
     "drop-field",
     "drop-record",
@@ -74,6 +75,7 @@ impl Reader {
             "last4" | "partial" => Action::Last(4),
             "first" => Action::First(SHOWN_MAX),
             "hash" => Action::Hash,
+            "encrypt" => Action::Encrypt,
             "truncate" => Action::Truncate(Cut::default()),
             "drop" | "drop-field" => Action::Drop,
             "drop-record" => Action::DropRecord,
@@ -191,7 +193,9 @@ impl Reader {
             Action::Truncate(_) if is_address || !rule.may_truncate => {
                 "would show a part of what is no date, place or text"
             }
-            Action::Hash if rule.name == "private-key" => "makes no sense line by line",
+            Action::Hash | Action::Encrypt if rule.name == "private-key" => {
+                "makes no sense line by line"
+            }
             _ => return true,
         };
         if rule.name == name {
@@ -200,6 +204,7 @@ impl Reader {
                 Action::Last(_) => "last",
                 Action::First(_) => "first",
                 Action::Hash => "hash",
+                Action::Encrypt => "encrypt",
                 _ => "truncate",
             };
             self.error(path, format!("`{action}` on `{name}` {problem}"), Some("mask".into()));
