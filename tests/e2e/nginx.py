@@ -122,7 +122,7 @@ allow = ["metrics"]
 [plugins.redact]
 component = "builtin:redact"
 allow = ["metrics"]
-config = {{ responses = true }}
+config = {{ responses = true, rules = ["default"] }}
 
 [logs]
 access = false

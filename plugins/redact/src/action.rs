@@ -4,35 +4,20 @@
 //! written here is a hit when it is read again.
 
 use crate::bytes;
+use crate::cut::{self, Cut};
 use crate::ending::Quote;
-use crate::rule::{self, Catalogue, RuleId};
-use crate::rules::Action;
-use crate::value::{ip, mac};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use crate::rule::{self, RuleId};
+use crate::rules::{Action, Number, Rules};
+use std::ops::Range;
 
 /// Written in place of a value whose length is nobody's business.
 const MASK: &[u8] = b"**********";
-/// Values with fewer characters are masked whole.
-const LAST4_MIN: usize = 16;
+/// Of values with fewer letters and digits nothing is shown.
+const SHOWN_MIN: usize = 16;
+/// The most characters that are shown of a value, and no more than a quarter of it.
+pub(crate) const SHOWN_MAX: u8 = 6;
 /// Longer values are masked where the whole of them would be needed, in bytes.
 pub(crate) const WHOLE_MAX: usize = 64 * 1024;
-/// Hexadecimal digits of a token.
-pub(crate) const TOKEN_HEX: usize = 16;
-
-/// The key of tokens.
-#[derive(Clone)]
-pub(crate) struct Key(Hmac<Sha256>);
-
-impl Key {
-    /// `None` when the key is shorter than sixteen bytes.
-    pub(crate) fn new(key: &[u8]) -> Option<Key> {
-        if key.len() < 16 {
-            return None;
-        }
-        Hmac::new_from_slice(key).ok().map(Key)
-    }
-}
 
 /// Where a replacement stands.
 #[derive(Clone, Copy)]
@@ -46,19 +31,30 @@ pub(crate) struct Spot {
 /// Writes the replacement of `value`.
 pub(crate) fn write(
     action: &Action,
-    rules: &Catalogue,
+    rules: &Rules,
     rule: RuleId,
     value: &[u8],
     spot: Spot,
-    key: Option<&Key>,
     out: &mut Vec<u8>,
 ) {
-    let about = rules.rule(rule);
-    if let Some(quote) = spot.wrap {
-        if matches!(action, Action::Drop) {
-            out.extend_from_slice(b"null");
+    let about = rules.catalogue.rule(rule);
+    // A rough place is a number as the place was.
+    let stays_number = matches!(action, Action::Truncate(Cut::Decimals(_)));
+    let wrap = spot.wrap.filter(|_| !stays_number);
+    if wrap.is_some() {
+        let is_number = matches!(value.first(), Some(b'0'..=b'9' | b'-'));
+        let instead = match rules.number {
+            _ if matches!(action, Action::Drop) => Some("null"),
+            Number::Null if is_number => Some("null"),
+            Number::Zero if is_number => Some("0"),
+            _ => None,
+        };
+        if let Some(instead) = instead {
+            out.extend_from_slice(instead.as_bytes());
             return;
         }
+    }
+    if let Some(quote) = wrap {
         write_quote(quote, out);
     }
     match action {
@@ -67,26 +63,36 @@ pub(crate) fn write(
             write_marker(marker.as_bytes(), spot.encoded, out);
         }
         Action::Mask => out.extend_from_slice(MASK),
-        Action::Last4 => {
+        Action::Last(most) => {
             out.extend_from_slice(MASK);
-            if about.may_show_end && value.len() < WHOLE_MAX {
-                write_last4(value, out);
+            out.extend(shown(about.may_show_end, value, *most, |count, most| count - most..count));
+        }
+        Action::First(most) => {
+            out.extend(shown(about.may_show_end, value, *most, |_, most| 0..most));
+            out.extend_from_slice(MASK);
+        }
+        Action::Hash => {
+            let written = value.len() < WHOLE_MAX
+                && rules.keys.write_token(&about.name, &canonical(rule, value), out);
+            if !written {
+                out.extend_from_slice(MASK);
             }
         }
-        Action::Hash => match key {
-            Some(key) if value.len() < WHOLE_MAX => {
-                write_token(&about.name, &canonical(rule, value), key, out)
+        Action::Encrypt => {
+            if !rules.keys.encrypt(&canonical(rule, value), out) {
+                out.extend_from_slice(MASK);
             }
-            _ => out.extend_from_slice(MASK),
+        }
+        Action::Truncate(cut) if value.len() < WHOLE_MAX => match rule {
+            rule::IP => cut::address(*cut, value, out),
+            rule::MAC => cut::device(*cut, value, out),
+            _ => cut::other(*cut, value, out),
         },
-        Action::Truncate => match rule {
-            rule::IP => ip::truncate(value, out),
-            rule::MAC => mac::truncate(value, out),
-            _ => out.extend_from_slice(MASK),
-        },
+        Action::Truncate(_) => out.extend_from_slice(MASK),
+        Action::DropRecord => write_marker(about.marker.as_bytes(), spot.encoded, out),
         Action::Drop | Action::Report => {}
     }
-    if let Some(quote) = spot.wrap {
+    if let Some(quote) = wrap {
         write_quote(quote, out);
     }
 }
@@ -113,32 +119,20 @@ fn write_marker(marker: &[u8], encoded: bool, out: &mut Vec<u8>) {
     }
 }
 
-fn write_last4(value: &[u8], out: &mut Vec<u8>) {
+/// The letters and digits of a value in the range that `part` picks out of all of them; none of a
+/// short one.
+fn shown(
+    may_show: bool,
+    value: &[u8],
+    most: u8,
+    part: impl FnOnce(usize, usize) -> Range<usize>,
+) -> impl Iterator<Item = u8> {
     let characters = || value.iter().copied().filter(|b| b.is_ascii_alphanumeric());
-    let count = characters().count();
-    if count >= LAST4_MIN {
-        out.extend(characters().skip(count - 4));
-    }
-}
-
-/// `name:` and the first half of a keyed hash, the same wherever the value stands.
-fn write_token(name: &str, canonical: &[u8], key: &Key, out: &mut Vec<u8>) {
-    let mut mac = key.0.clone();
-    mac.update(name.as_bytes());
-    mac.update(&[0]);
-    mac.update(canonical);
-    let digest = mac.finalize().into_bytes();
-    out.extend_from_slice(name.as_bytes());
-    out.push(b':');
-    for byte in &digest[..TOKEN_HEX / 2] {
-        out.extend_from_slice(format!("{byte:02x}").as_bytes());
-    }
-}
-
-/// Whether `value` is a token of the rule of this name.
-pub(crate) fn is_token(value: &[u8], name: &str) -> bool {
-    let digits = value.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b":"));
-    digits.is_some_and(|hex| hex.len() == TOKEN_HEX && hex.iter().all(u8::is_ascii_hexdigit))
+    let is_short = !may_show || value.len() >= WHOLE_MAX;
+    let count = if is_short { 0 } else { characters().count() };
+    let range =
+        if count < SHOWN_MIN { 0..0 } else { part(count, usize::from(most).min(count / 4)) };
+    characters().skip(range.start).take(range.len())
 }
 
 /// One way to write a value, out of the many there are.
@@ -180,20 +174,23 @@ fn undo_percent(value: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::{Key, Keys};
+    use hmac::{Hmac, KeyInit, Mac};
+    use sha2::Sha256;
+
+    const ONE: &[u8] = b"0123456789abcdef";
+
+    fn written(action: &Action, rule: RuleId, value: &str, id: &str, key: &[u8]) -> String {
+        let keys = Keys::new(Key::new(id, key).into_iter().collect());
+        let rules = Rules { keys, ..Rules::default() };
+        let mut out = Vec::new();
+        let spot = Spot { encoded: false, wrap: None };
+        write(action, &rules, rule, value.as_bytes(), spot, &mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    }
 
     fn check(action: Action, rule: RuleId, value: &str, expected: &str) {
-        let key = Key::new(b"0123456789abcdef");
-        let mut out = Vec::new();
-        write(
-            &action,
-            &Catalogue::default(),
-            rule,
-            value.as_bytes(),
-            Spot { encoded: false, wrap: None },
-            key.as_ref(),
-            &mut out,
-        );
-        assert_eq!(String::from_utf8_lossy(&out), expected);
+        assert_eq!(written(&action, rule, value, "", ONE), expected, "{action:?} of `{value}`");
     }
 
     #[test]
@@ -201,53 +198,75 @@ mod tests {
         check(Action::Replace(None), rule::EMAIL, "jane@example.com", "[email]");
         check(Action::Replace(Some("GONE".into())), rule::EMAIL, "jane@example.com", "GONE");
         check(Action::Mask, rule::EMAIL, "jane@example.com", "**********");
-        check(Action::Last4, rule::CARD, "4111 1111 1111 1234", "**********1234");
-        check(Action::Last4, rule::CARD, "378282246310005", "**********");
-        check(Action::Last4, rule::PASSWORD, "correct-horse-battery", "**********");
-        check(Action::Truncate, rule::IP, "203.0.113.77", "203.0.113.0");
+        check(Action::Truncate(Cut::default()), rule::IP, "203.0.113.77", "203.0.113.0");
+        let wider = Action::Truncate(Cut::Network { v4: 16, v6: 32 });
+        check(wider.clone(), rule::IP, "203.0.113.77", "203.0.0.0");
+        check(wider, rule::IP, "2001:db8:85a3::8a2e:370:7334", "2001:db8::");
+        check(Action::DropRecord, rule::EMAIL, "jane@example.com", "[email]");
         check(Action::Drop, rule::EMAIL, "jane@example.com", "");
     }
 
     #[test]
-    fn tokens_join_spellings_and_depend_on_the_key() {
-        let token = |rule, value: &str, key: &[u8]| {
+    fn numbers_stay_what_a_reader_wants() {
+        for (number, value, action, expected) in [
+            (Number::String, "1234", Action::Mask, "\"**********\""),
+            (Number::Null, "1234", Action::Mask, "null"),
+            (Number::Zero, "-1234", Action::Replace(None), "0"),
+            (Number::Zero, "true", Action::Mask, "\"**********\""),
+            (Number::Zero, "1234", Action::Drop, "null"),
+            (Number::Zero, "-6.2088", Action::Truncate(Cut::Decimals(1)), "-6.2"),
+        ] {
+            let rules = Rules { number, ..Rules::default() };
+            let wrap = Quote::written(b'"', 0);
             let mut out = Vec::new();
-            write(
-                &Action::Hash,
-                &Catalogue::default(),
-                rule,
-                value.as_bytes(),
-                Spot { encoded: false, wrap: None },
-                Key::new(key).as_ref(),
-                &mut out,
-            );
-            String::from_utf8_lossy(&out).into_owned()
-        };
-        let one = b"0123456789abcdef";
-        let card = token(rule::CARD, "4111 1111 1111 1111", one);
-        assert_eq!(card, token(rule::CARD, "4111-1111-1111-1111", one));
+            let spot = Spot { encoded: false, wrap };
+            write(&action, &rules, rule::PASSWORD, value.as_bytes(), spot, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), expected, "{number:?} of {value}");
+        }
+    }
+
+    #[test]
+    fn of_long_values_a_quarter_is_shown_at_most() {
+        let iban = "GB82 WEST 1234 5698 7654 32";
+        check(Action::Last(4), rule::CARD, "4111 1111 1111 1234", "**********1234");
+        check(Action::Last(4), rule::CARD, "378282246310005", "**********");
+        check(Action::Last(2), rule::CARD, "4111 1111 1111 1234", "**********34");
+        check(Action::Last(6), rule::CARD, "4111 1111 1111 1234", "**********1234");
+        check(Action::Last(6), rule::IBAN, iban, "**********65432");
+        check(Action::Last(4), rule::PASSWORD, "correct-horse-battery", "**********");
+        check(Action::First(2), rule::IBAN, iban, "GB**********");
+        check(Action::First(6), rule::IBAN, iban, "GB82W**********");
+        check(Action::First(6), rule::CARD, "4111-1211-1111-1234", "4111**********");
+        check(Action::First(6), rule::CARD, "378282246310005", "**********");
+        check(Action::First(6), rule::PASSWORD, "correct-horse-battery", "**********");
+    }
+
+    #[test]
+    fn tokens_join_spellings_and_depend_on_the_key() {
+        let token = |rule, value: &str, key: &[u8]| written(&Action::Hash, rule, value, "", key);
+        let card = token(rule::CARD, "4111 1111 1111 1111", ONE);
+        assert_eq!(card, token(rule::CARD, "4111-1111-1111-1111", ONE));
         assert_ne!(card, token(rule::CARD, "4111-1111-1111-1111", b"another key of 16+"));
-        assert!(is_token(card.as_bytes(), "card"));
         assert_eq!(
-            token(rule::EMAIL, "jane@Example.com", one),
-            token(rule::EMAIL, "jane%40example.com", one)
+            token(rule::EMAIL, "jane@Example.com", ONE),
+            token(rule::EMAIL, "jane%40example.com", ONE)
         );
         assert_ne!(
-            token(rule::EMAIL, "jane@example.com", one),
-            token(rule::EMAIL, "Jane@example.com", one)
+            token(rule::EMAIL, "jane@example.com", ONE),
+            token(rule::EMAIL, "Jane@example.com", ONE)
         );
-        assert!(Key::new(b"").is_none());
-        assert!(Key::new(b"too short").is_none());
+        assert_eq!(token(rule::EMAIL, "jane@example.com", b"short"), "**********", "without a key");
     }
 
     #[test]
     fn the_token_is_the_one_of_the_standard() {
         // HMAC-SHA-256 with the key of sixteen bytes over `email`, a zero byte and the address.
-        let mut expected =
-            Hmac::<Sha256>::new_from_slice(b"0123456789abcdef").expect("any length will do");
+        let mut expected = Hmac::<Sha256>::new_from_slice(ONE).expect("any length will do");
         expected.update(b"email\0jane@example.com");
         let hex: String =
             expected.finalize().into_bytes()[..8].iter().map(|b| format!("{b:02x}")).collect();
         check(Action::Hash, rule::EMAIL, "jane@example.com", &format!("email:{hex}"));
+        let with_id = written(&Action::Hash, rule::EMAIL, "jane@example.com", "k1", ONE);
+        assert_eq!(with_id, format!("email:k1:{hex}"));
     }
 }

@@ -29,6 +29,8 @@ pub struct Scratch {
     edits: Vec<Edit>,
     bytes: Vec<u8>,
     counts: Counts,
+    /// A hit was found with which a text must not go on at all.
+    refused: bool,
     /// A value with its name before it.
     pub(crate) line: String,
 }
@@ -82,6 +84,12 @@ impl Scratch {
         &self.counts
     }
 
+    /// Whether anything was found since this was last asked with which a text must not go on at all.
+    /// What was written for it holds none of the value.
+    pub fn take_refusal(&mut self) -> bool {
+        std::mem::take(&mut self.refused)
+    }
+
     /// Gives out the counts and begins new ones.
     pub fn take_counts(&mut self) -> Counts {
         std::mem::take(&mut self.counts)
@@ -113,6 +121,12 @@ impl Engine {
     /// An engine for these rules.
     pub fn new(rules: Rules) -> Engine {
         Engine { rules }
+    }
+
+    /// Whether any rule keeps whole records and bodies from going on.
+    pub fn refuses(&self) -> bool {
+        let actions = self.rules.on.iter().zip(&self.rules.actions);
+        actions.into_iter().any(|(&on, action)| on && *action == Action::DropRecord)
     }
 
     pub(crate) fn into_rules(self) -> Rules {
@@ -179,6 +193,10 @@ impl Engine {
         let from = scratch.bytes.len();
         match span.role {
             Role::Region => return,
+            Role::Reported => {
+                scratch.counts.count(span.rule);
+                return;
+            }
             Role::Rest => {}
             Role::Dropped => scratch.counts.count(span.rule),
             Role::Named | Role::Value => {
@@ -187,16 +205,10 @@ impl Engine {
                 if matches!(action, Action::Report) {
                     return;
                 }
+                scratch.refused |= matches!(action, Action::DropRecord);
                 let spot = action::Spot { encoded: kind.is_encoded(), wrap: span.wrap };
-                action::write(
-                    action,
-                    &self.rules.catalogue,
-                    span.rule,
-                    &text[range.clone()],
-                    spot,
-                    self.rules.key.as_ref(),
-                    &mut scratch.bytes,
-                );
+                let value = &text[range.clone()];
+                action::write(action, &self.rules, span.rule, value, spot, &mut scratch.bytes);
             }
         }
         scratch.edits.push(Edit { range, bytes: from..scratch.bytes.len() });
@@ -245,7 +257,14 @@ impl Engine {
 
     /// Whether the action needs the value to its end.
     pub(crate) fn needs_whole(&self, rule: RuleId) -> bool {
-        matches!(self.rules.actions[rule.index()], Action::Hash | Action::Last4)
+        matches!(
+            self.rules.actions[rule.index()],
+            Action::Hash
+                | Action::Encrypt
+                | Action::Last(_)
+                | Action::First(_)
+                | Action::Truncate(_)
+        )
     }
 
     pub(crate) fn allows(&self, rule: RuleId, value: &[u8]) -> bool {
@@ -263,12 +282,25 @@ impl Engine {
     }
 
     /// Whether the colon at `sign` stands in a token that this engine wrote:
-    /// `password:9f86d081884c7d65`.
+    /// `password:9f86d081884c7d65`, `password:k1:9f86d081884c7d65`.
     pub(crate) fn is_own_token(&self, text: &Text<'_>, sign: usize) -> bool {
-        self.rules.traits.hashes
-            && text.at(sign) == b':'
-            && self.rules.catalogue.names().any(|name| text.ends_with_word(sign, name.as_bytes()))
-            && (1..=action::TOKEN_HEX).all(|distance| text.at(sign + distance).is_ascii_hexdigit())
+        let Rules { traits, keys, catalogue, .. } = &self.rules;
+        (traits.hashes && keys.is_in_token(catalogue, text, sign))
+            || (traits.encrypts && keys.is_in_encrypted(text, sign + 1))
+    }
+
+    /// Whether what begins at `start` begins in the digits of such a token, or in a value that this
+    /// engine encrypted.
+    pub(crate) fn is_in_own_token(&self, text: &Text<'_>, start: usize) -> bool {
+        let Rules { traits, keys, catalogue, .. } = &self.rules;
+        (traits.hashes && keys.is_in_digits(catalogue, text, start))
+            || (traits.encrypts && keys.is_in_encrypted(text, start))
+    }
+
+    /// Behind the value that this engine encrypted and that begins at `start`, if one does.
+    pub(crate) fn end_of_encrypted(&self, text: &Text<'_>, start: usize) -> Option<usize> {
+        let Rules { traits, keys, .. } = &self.rules;
+        if traits.encrypts { keys.end_of_encrypted(text, start) } else { None }
     }
 
     /// Whether a name ends with a marker (`[iban]: …`), or is an encoded one.
@@ -313,6 +345,9 @@ impl Engine {
         let markers = shipped.chain(traits.texts.iter().map(String::as_str));
         placeholder::is_placeholder(value)
             || placeholder::begins_as_ours(value, markers)
-            || (traits.hashes && catalogue.names().any(|name| action::is_token(value, name)))
+            || placeholder::is_partly_shown(value, traits.first, traits.last)
+            || self.end_of_encrypted(&Text::new(value, true), 0) == Some(value.len())
+            || (traits.hashes
+                && catalogue.names().any(|name| self.rules.keys.is_token(value, name)))
     }
 }

@@ -613,10 +613,14 @@ fn action_name(action: &Action) -> &'static str {
     match action {
         Action::Replace(_) => "replace",
         Action::Mask => "mask",
-        Action::Last4 => "last4",
+        Action::Last(4) => "last4",
+        Action::Last(_) => "last",
+        Action::First(_) => "first",
         Action::Hash => "hash",
-        Action::Truncate => "truncate",
+        Action::Encrypt => "encrypt",
+        Action::Truncate(_) => "truncate",
         Action::Drop => "drop",
+        Action::DropRecord => "drop-record",
         Action::Report => "report",
     }
 }

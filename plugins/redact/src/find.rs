@@ -173,7 +173,7 @@ impl Finder<'_> {
             for &hold in &self.found.holds {
                 match spans
                     .iter()
-                    .find(|span| span.role != Role::Value && span.start < hold && hold < span.end)
+                    .find(|span| !span.role.is_value() && span.start < hold && hold < span.end)
                 {
                     // Hits may still begin behind it.
                     Some(span) if span.voids(hold) => settled = settled.min(span.end),
@@ -196,7 +196,7 @@ impl Finder<'_> {
         state.floor = if whole { settled } else { state.floor.max(self.base) };
         for span in spans.iter_mut() {
             span.end = span.end.min(settled);
-            if span.role != Role::Value {
+            if !span.role.is_value() {
                 state.floor = state.floor.max(span.end);
             }
             if matches!(span.role, Role::Dropped | Role::Rest) {
@@ -218,7 +218,7 @@ impl Finder<'_> {
 
     /// Whether candidates at `at` can only be void.
     fn is_deep_in_value(&self, at: usize) -> bool {
-        let ends = |span: &&Span| span.role != Role::Value && span.end == self.state.floor;
+        let ends = |span: &&Span| !span.role.is_value() && span.end == self.state.floor;
         self.found.spans.iter().rev().find(ends).is_some_and(|span| at > span.start + NEAR + AGAIN)
     }
 
@@ -303,8 +303,9 @@ impl Finder<'_> {
             return false;
         }
         text.forget();
-        let glued =
-            engine.is_behind_marker(text, range.start) || engine.is_before_marker(text, range.end);
+        let glued = engine.is_behind_marker(text, range.start)
+            || engine.is_before_marker(text, range.end)
+            || engine.is_in_own_token(text, range.start);
         if text.is_open() {
             self.hold(range.start);
             return true;
@@ -313,7 +314,8 @@ impl Finder<'_> {
             return false;
         }
         let start = range.start.max(settled);
-        self.push(Span { start, end: range.end, rule, wrap, role: Role::Value });
+        let role = if engine.is_report(rule) { Role::Reported } else { Role::Value };
+        self.push(Span { start, end: range.end, rule, wrap, role });
         true
     }
 

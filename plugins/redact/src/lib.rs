@@ -10,11 +10,14 @@
 mod action;
 mod bytes;
 mod candidate;
+mod cipher;
+mod cut;
 mod ending;
 mod engine;
 mod explain;
 mod field;
 mod find;
+mod keys;
 mod names;
 mod pair;
 mod pem;
@@ -25,25 +28,30 @@ mod rule;
 mod rules;
 mod settings;
 mod scan;
+mod sets;
 mod span;
 mod stream;
 mod text;
 mod value;
 
+pub use cipher::decrypt;
+pub use cut::Cut;
 pub use engine::{Counts, Engine, Scratch};
 pub use explain::{Explainer, Note, Reason, Verdict};
 pub use field::Field;
 pub use place::Kind;
-pub use rules::{Action, ConfigError, Rules, SCHEMA};
+pub use rules::{Action, ConfigError, Number, Rules, SCHEMA};
 pub use stream::{Answer, Splice, Stream};
 
 use std::collections::HashMap;
 
 use tamis_sdk::{
-    Batch, Chunk, ChunkAction, Config, Edits, Exchanges, Fields, Next, Passage, Phase, Plugin,
-    Response, Severity, Subscription, Summary, host, metrics, next, plugin,
+    Batch, Chunk, ChunkAction, Config, Edits, Exchange, Exchanges, Fields, LogForm, Next, Passage,
+    Phase, Plugin, Record, Response, Severity, Subscription, Summary, Value, host, metrics, next,
+    plugin, respond,
 };
 
+use crate::sets::Sets;
 use crate::settings::Settings;
 
 metrics! {
@@ -64,29 +72,39 @@ const SOURCES: usize = 64;
 /// The plugin. Public so that it is in use where no component is built.
 pub struct Redact {
     settings: Settings,
-    engine: Engine,
+    sets: Sets,
     scratch: Scratch,
     found: Found,
     /// The bodies under way.
-    bodies: Exchanges<Stream>,
+    bodies: Exchanges<Body>,
     /// What goes on from one block of a source to the next.
     sources: HashMap<String, Stream>,
     /// Only with `explain`.
     explainer: Option<Explainer>,
 }
 
+/// One body on its way through.
+struct Body {
+    stream: Stream,
+    /// Which of the sets has it.
+    set: usize,
+}
+
+/// The answer instead of a response that must not go on.
+const REFUSED: u16 = 502;
+
 #[plugin(guard, metrics(Found), schema = SCHEMA, exchanges(bodies))]
 impl Plugin for Redact {
     fn configure(config: Config) -> Result<Self, Vec<tamis_sdk::ConfigError>> {
         let json: serde_json::Value = config.parse()?;
         let settings = Settings::of(&json, config.is_testing());
-        let rules = Rules::from_config(&json);
-        let (settings, rules) = match (settings, rules) {
-            (Ok(settings), Ok(rules)) => (settings, rules),
-            (settings, rules) => {
+        let sets = Sets::of(&json);
+        let (settings, sets) = match (settings, sets) {
+            (Ok(settings), Ok(sets)) => (settings, sets),
+            (settings, sets) => {
                 let mistakes = settings.err().into_iter().flatten();
                 return Err(mistakes
-                    .chain(rules.err().into_iter().flatten())
+                    .chain(sets.err().into_iter().flatten())
                     .map(|mistake| {
                         let error = tamis_sdk::ConfigError::new(mistake.path, mistake.message);
                         match mistake.hint {
@@ -97,17 +115,17 @@ impl Plugin for Redact {
                     .collect());
             }
         };
-        let (engine, found) = (Engine::new(rules), Found::register()?);
+        let found = Found::register()?;
         if config.is_testing() {
             // Who tries rules wants to see those that never hit, too.
-            for rule in engine.rules_on() {
+            for rule in sets.everywhere().rules_on() {
                 found.matches.add([rule, "log"], 0.0);
             }
         }
         Ok(Self {
             explainer: settings.explain.then(|| Explainer::new(&json)),
             settings,
-            engine,
+            sets,
             scratch: Scratch::default(),
             found,
             bodies: Exchanges::new(),
@@ -116,6 +134,12 @@ impl Plugin for Redact {
     }
 
     fn subscribe(&self, subscription: &mut Subscription) {
+        if let Some(logs) = &mut subscription.logs
+            && self.sets.drops_records()
+        {
+            // A block can be changed, but no record of it can be kept from going on.
+            logs.form = LogForm::Raw;
+        }
         let Settings { responses, response_headers, .. } = &self.settings;
         match (responses, response_headers.is_empty()) {
             (false, true) => {
@@ -145,15 +169,19 @@ impl Plugin for Redact {
         if self.settings.responses && !response.ends {
             let kind = response.header("content-type").and_then(Kind::of_media_type);
             let stream = Stream::new(kind.unwrap_or(Kind::Text));
-            self.bodies.insert(response.exchange, stream);
+            let set = self.sets.of_body(self.route(response.exchange));
+            self.bodies.insert(response.exchange, Body { stream, set });
         }
+        if self.settings.response_headers.is_empty() {
+            return next();
+        }
+        let set = self.sets.of_headers(self.route(response.exchange));
+        let engine = self.sets.engine(set);
         let mut answer = next();
         for name in &self.settings.response_headers {
             let values: Vec<_> = response.header_values(name).collect();
-            let fields: Vec<_> = values
-                .iter()
-                .map(|value| self.engine.field(name, value, &mut self.scratch))
-                .collect();
+            let fields: Vec<_> =
+                values.iter().map(|value| engine.field(name, value, &mut self.scratch)).collect();
             if fields.iter().all(|field| *field == Field::Keep) {
                 continue;
             }
@@ -167,6 +195,10 @@ impl Plugin for Redact {
             }
         }
         self.count("header");
+        if self.scratch.take_refusal() {
+            self.bodies.remove(response.exchange);
+            return respond(REFUSED).into();
+        }
         answer
     }
 
@@ -188,9 +220,15 @@ impl Plugin for Redact {
         decode
     )]
     fn on_response_body(&mut self, chunk: Chunk) -> ChunkAction {
-        let stream = self.bodies.get_or_insert_with(chunk.exchange, || Stream::new(Kind::Text));
-        let answer = stream.push(&self.engine, &chunk.data, chunk.last, &mut self.scratch);
+        let set = self.sets.of_body(None);
+        let new = || Body { stream: Stream::new(Kind::Text), set };
+        let body = self.bodies.get_or_insert_with(chunk.exchange, new);
+        let engine = self.sets.engine(body.set);
+        let answer = body.stream.push(engine, &chunk.data, chunk.last, &mut self.scratch);
         self.count("body");
+        if self.scratch.take_refusal() {
+            return ChunkAction::Abort;
+        }
         match answer {
             Answer::Pass => ChunkAction::Pass,
             Answer::Splice(splices) => {
@@ -206,8 +244,16 @@ impl Plugin for Redact {
     #[logs(block, access_log)]
     fn on_logs(&mut self, batch: Batch) -> Edits {
         let mut edits = Edits::default();
+        let set = self.sets.of_source(&batch.source);
         for (index, record) in batch.records.iter().enumerate() {
-            self.block(&batch.source, index, &record.message, &mut edits);
+            let mut own = Edits::default();
+            self.block(&batch.source, set, index, &record.message, &mut own);
+            self.attributes(set, index, record, &mut own);
+            if self.scratch.take_refusal() {
+                edits.drop(index);
+            } else {
+                edits.changes.append(&mut own.changes);
+            }
         }
         self.count("log");
         edits
@@ -216,13 +262,26 @@ impl Plugin for Redact {
     fn scrub(&mut self, passages: Vec<Passage>) -> Vec<Option<String>> {
         let clean = passages.iter().map(|passage| self.passage(passage)).collect();
         self.count("scrub");
+        // What goes out here goes out without the values.
+        self.scratch.take_refusal();
         clean
     }
 }
 
 impl Redact {
-    /// A run of records, a line each.
-    fn block(&mut self, source: &str, index: usize, text: &str, edits: &mut Edits) {
+    /// The route that an exchange is on, if there are any.
+    fn route(&self, exchange: Exchange) -> Option<usize> {
+        if !self.sets.has_routes() {
+            return None;
+        }
+        match exchange.fact("url.path") {
+            Some(Value::Text(path)) => self.sets.route(&path),
+            _ => None,
+        }
+    }
+
+    /// A run of records, a line each, or one record.
+    fn block(&mut self, source: &str, set: usize, index: usize, text: &str, edits: &mut Edits) {
         if !self.sources.contains_key(source) {
             if self.sources.len() >= SOURCES {
                 self.sources.clear();
@@ -230,10 +289,10 @@ impl Redact {
             self.sources.insert(source.to_owned(), Stream::new(Kind::Text));
         }
         let Some(stream) = self.sources.get_mut(source) else { return };
-        let splices = stream.block(&self.engine, text.as_bytes(), &mut self.scratch);
+        let engine = self.sets.engine(set);
+        let splices = stream.block(engine, text.as_bytes(), &mut self.scratch);
         if let Some(explainer) = &self.explainer {
-            let text = text.as_bytes();
-            for note in explainer.notes(&self.engine, Kind::Text, text, &self.scratch) {
+            for note in explainer.notes(engine, Kind::Text, text.as_bytes(), &self.scratch) {
                 write_note(index, &note);
             }
         }
@@ -242,11 +301,33 @@ impl Redact {
         }
     }
 
+    /// The fields of a record that came with some. In blocks they are part of the text.
+    fn attributes(&mut self, set: usize, index: usize, record: &Record, edits: &mut Edits) {
+        for (name, value) in &record.attributes {
+            let written = match value {
+                Value::Text(text) | Value::Json(text) => text.clone(),
+                Value::Integer(number) => number.to_string(),
+                Value::Float(number) => number.to_string(),
+                Value::Boolean(_) | Value::Blob(_) => continue,
+            };
+            match self.field(set, name, &written) {
+                Field::Keep => {}
+                Field::Set(text) => {
+                    let is_json = matches!(value, Value::Json(_))
+                        && serde_json::from_str::<serde_json::Value>(&text).is_ok();
+                    let value = if is_json { Value::Json(text) } else { Value::Text(text) };
+                    edits.set_attribute(index, name.as_str(), value);
+                }
+                Field::Remove => edits.remove_attribute(index, name.as_str()),
+            }
+        }
+    }
+
     fn passage(&mut self, passage: &Passage) -> Option<String> {
         if passage.name.is_empty() {
             return self.text(Kind::Text, &passage.text);
         }
-        match self.field(&passage.name, &passage.text) {
+        match self.field(Sets::EVERYWHERE, &passage.name, &passage.text) {
             Field::Keep => None,
             Field::Set(text) => Some(text),
             // There is no field to take out here, so its value goes.
@@ -255,7 +336,7 @@ impl Redact {
     }
 
     /// A value with its name. Addresses are read as such, whatever else their name says.
-    fn field(&mut self, name: &str, value: &str) -> Field {
+    fn field(&mut self, set: usize, name: &str, value: &str) -> Field {
         const ADDRESSES: [&str; 8] = [
             "query",
             "url.query",
@@ -266,14 +347,15 @@ impl Redact {
             "http.request.header.referer",
             "http.response.header.location",
         ];
+        let engine = self.sets.engine(set);
         if ADDRESSES.contains(&name) {
-            return self.engine.url(value, &mut self.scratch).map_or(Field::Keep, Field::Set);
+            return engine.url(value, &mut self.scratch).map_or(Field::Keep, Field::Set);
         }
-        self.engine.field(name, value, &mut self.scratch)
+        engine.field(name, value, &mut self.scratch)
     }
 
     fn text(&mut self, kind: Kind, text: &str) -> Option<String> {
-        match self.engine.redact(kind, text.as_bytes(), &mut self.scratch) {
+        match self.sets.everywhere().redact(kind, text.as_bytes(), &mut self.scratch) {
             std::borrow::Cow::Borrowed(_) => None,
             // The engine replaces whole characters by ASCII.
             std::borrow::Cow::Owned(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
@@ -282,7 +364,7 @@ impl Redact {
 
     fn count(&mut self, place: &str) {
         let counts = self.scratch.take_counts();
-        for (rule, count) in self.engine.named(&counts) {
+        for (rule, count) in self.sets.everywhere().named(&counts) {
             self.found.matches.add([rule, place], count as f64);
         }
     }
@@ -311,3 +393,6 @@ fn write_note(record: usize, note: &Note) {
 fn splice(splice: Splice) -> tamis_sdk::Splice {
     tamis_sdk::Splice::new(splice.at..splice.at + splice.len, splice.bytes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,17 @@ pub(crate) fn begins_as_ours<'a>(value: &[u8], mut markers: impl Iterator<Item =
     markers.any(|marker| behind_marker(value, marker.as_bytes()).is_some_and(ends))
 }
 
+/// Whether a value begins as one of which `first` characters at most are shown at the beginning, or
+/// `last` at the end, and goes on with a sign.
+pub(crate) fn is_partly_shown(value: &[u8], first: usize, last: usize) -> bool {
+    let shown = |value: &[u8]| value.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+    let start = shown(value);
+    let masked = &value[start..];
+    let stars = masked.iter().take_while(|&&b| b == b'*').count();
+    let end = shown(&masked[stars..]);
+    stars == 10 && ((start == 0 && end <= last) || (start <= first && end == 0))
+}
+
 /// What stands behind a marker at the beginning of a value.
 fn behind_marker<'a>(value: &'a [u8], marker: &[u8]) -> Option<&'a [u8]> {
     let mut rest = value;
@@ -177,6 +188,18 @@ mod tests {
         }
         for value in ["[redacted]x", "***", "***********x", "[other]"] {
             assert!(!begins_as_ours(value.as_bytes(), Catalogue::default().markers()), "`{value}`");
+        }
+        for (value, expected) in [
+            ("abcd**********", true),
+            ("abcd**********;", true),
+            ("abcde**********", false),
+            ("abcd*********", false),
+            ("abcd***********", false),
+            ("**********ab", true),
+            ("**********abc", false),
+            ("a**********b", false),
+        ] {
+            assert_eq!(is_partly_shown(value.as_bytes(), 4, 2), expected, "`{value}`");
         }
         for value in
             ["hunter2", "x", "[abc]", "true", "$ecret", "a****", "***1234567", "<a", "4111"]

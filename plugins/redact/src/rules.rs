@@ -3,7 +3,8 @@
 //! Made from a configuration by [`Rules::from_config`], which reports every mistake at once, or as
 //! they ship by [`Rules::default`].
 
-use crate::action::Key;
+use crate::cut::Cut;
+use crate::keys::Keys;
 use crate::names::Names;
 use crate::rule::{Catalogue, Default as Shipped, RuleId, SHIPPED};
 
@@ -20,16 +21,36 @@ pub enum Action {
     Replace(Option<String>),
     /// Ten stars.
     Mask,
-    /// Ten stars and the last four characters, if the value has at least sixteen; else as `Mask`.
-    Last4,
+    /// Ten stars and the last letters and digits: so many, a quarter of them all at most, and none
+    /// where there are fewer than sixteen.
+    Last(u8),
+    /// The first letters and digits, as many as of `Last`, and ten stars.
+    First(u8),
     /// A keyed hash, the same for the same value.
     Hash,
-    /// The network of an address.
-    Truncate,
+    /// What whoever holds the key can read again, the same for the same value; see
+    /// [`decrypt`](crate::decrypt). Values of more than 192 bytes as `Mask`.
+    Encrypt,
+    /// A part of the value: the network of an address, the month of a date.
+    Truncate(Cut),
     /// Nothing instead. A pair of a name and a value goes as a whole.
     Drop,
+    /// The record or the body that holds it does not go on. Where a value comes alone, as `Replace`.
+    DropRecord,
     /// Counted and left alone.
     Report,
+}
+
+/// What stands in place of a number of JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Number {
+    /// What stands in place of any value, as a string.
+    #[default]
+    String,
+    /// `null`.
+    Null,
+    /// `0`, for readers that want a number.
+    Zero,
 }
 
 /// A set of rules.
@@ -41,7 +62,8 @@ pub struct Rules {
     pub(crate) actions: Vec<Action>,
     pub(crate) names: Names,
     pub(crate) allow: Allow,
-    pub(crate) key: Option<Key>,
+    pub(crate) keys: Keys,
+    pub(crate) number: Number,
     /// What follows from the actions, so that nobody has to look through them.
     pub(crate) traits: Traits,
 }
@@ -53,6 +75,11 @@ pub(crate) struct Traits {
     pub(crate) texts: Vec<String>,
     /// Whether any rule writes tokens.
     pub(crate) hashes: bool,
+    /// Whether any rule encrypts.
+    pub(crate) encrypts: bool,
+    /// The most characters that are shown at the beginning of a value, and at its end.
+    pub(crate) first: usize,
+    pub(crate) last: usize,
 }
 
 impl Traits {
@@ -66,7 +93,14 @@ impl Traits {
             .collect();
         texts.sort();
         texts.dedup();
-        Traits { texts, hashes: actions.contains(&Action::Hash) }
+        let most = |of: fn(&Action) -> u8| usize::from(actions.iter().map(of).max().unwrap_or(0));
+        Traits {
+            texts,
+            hashes: actions.contains(&Action::Hash),
+            encrypts: actions.contains(&Action::Encrypt),
+            first: most(|action| if let Action::First(most) = action { *most } else { 0 }),
+            last: most(|action| if let Action::Last(most) = action { *most } else { 0 }),
+        }
     }
 }
 
@@ -80,7 +114,8 @@ impl Default for Rules {
             catalogue,
             names: Names::new(&[], &[]),
             allow: Allow::default(),
-            key: None,
+            keys: Keys::default(),
+            number: Number::default(),
             traits: Traits::default(),
         }
     }
@@ -102,8 +137,8 @@ impl Rules {
 fn shipped_actions(catalogue: &Catalogue) -> Vec<Action> {
     let action = |(_, rule): (RuleId, &crate::rule::Rule)| match rule.default {
         Shipped::Replace => Action::Replace(None),
-        Shipped::Last4 => Action::Last4,
-        Shipped::Truncate => Action::Truncate,
+        Shipped::Last4 => Action::Last(4),
+        Shipped::Truncate => Action::Truncate(Cut::default()),
     };
     catalogue.iter().map(action).collect()
 }

@@ -37,13 +37,22 @@ pub(crate) enum Role {
     Dropped,
     /// A value that shows what it is.
     Value,
+    /// A value of either kind that is counted and left alone. It is in nobody's way.
+    Reported,
+}
+
+impl Role {
+    /// Whether hits beside or in this one are hits of their own.
+    pub(crate) fn is_value(self) -> bool {
+        matches!(self, Role::Value | Role::Reported)
+    }
 }
 
 impl Span {
     /// Whether a hit that begins at `start` is no hit because of this one.
     pub(crate) fn voids(&self, start: usize) -> bool {
         match self.role {
-            Role::Value => false,
+            Role::Value | Role::Reported => false,
             Role::Region => (self.start..self.end).contains(&start),
             _ => start > self.start.saturating_add(NEAR) && start < self.end,
         }
@@ -55,6 +64,8 @@ pub(crate) fn resolve(spans: &mut Vec<Span>) {
     spans.sort_by_key(|span| (span.start, span.role, std::cmp::Reverse(span.end), span.rule));
     let mut kept = 0;
     let mut region: Option<Span> = None;
+    // Behind what was reported last.
+    let mut reported = 0;
     for index in 0..spans.len() {
         let next = spans[index];
         if next.role == Role::Region {
@@ -63,10 +74,19 @@ pub(crate) fn resolve(spans: &mut Vec<Span>) {
             kept += 1;
             continue;
         }
-        if next.role == Role::Value && region.is_some_and(|region| region.voids(next.start)) {
+        if next.role.is_value() && region.is_some_and(|region| region.voids(next.start)) {
             continue;
         }
-        let last = spans[..kept].iter_mut().rev().find(|span| span.role != Role::Region);
+        let mut acting = spans[..kept].iter_mut().rev();
+        let last = acting.find(|span| !matches!(span.role, Role::Region | Role::Reported));
+        if next.role == Role::Reported {
+            if next.start >= reported && last.is_none_or(|last| next.start >= last.end) {
+                reported = next.end;
+                spans[kept] = next;
+                kept += 1;
+            }
+            continue;
+        }
         match last {
             Some(last) if next.start < last.end => {
                 if last.voids(next.start) || (next.end <= last.end && next.role >= last.role) {
@@ -138,6 +158,19 @@ mod tests {
         check(
             &[span(0, 100, PASSWORD, Role::Named), span(90, 120, EMAIL, Role::Value)],
             &[(0, 100, PASSWORD)],
+        );
+    }
+
+    #[test]
+    fn what_is_only_reported_is_in_nobodys_way() {
+        check(
+            &[
+                span(0, 40, PASSWORD, Role::Reported),
+                span(5, 20, CARD, Role::Value),
+                span(6, 30, EMAIL, Role::Reported),
+                span(40, 50, IBAN, Role::Reported),
+            ],
+            &[(0, 40, PASSWORD), (5, 20, CARD), (40, 50, IBAN)],
         );
     }
 

@@ -24,6 +24,14 @@ fn engine(config: &Value) -> Engine {
 fn engines() -> Vec<(&'static str, Engine)> {
     let all =
         |action: &str| engine(&json!({"actions": {"default": action}, "key": "0123456789abcdef"}));
+    let key_ids = json!({
+        "actions": {"default": "hash"},
+        "keys": [
+            {"id": "k2", "key": "0123456789abcdef"},
+            {"id": "token", "key": "fedcba9876543210"},
+        ],
+    });
+    let encrypt_ids = json!({"actions": {"default": "encrypt"}, "keys": key_ids["keys"]});
     vec![
         ("shipped", engine(&Value::Null)),
         ("mask", all("mask")),
@@ -32,6 +40,16 @@ fn engines() -> Vec<(&'static str, Engine)> {
         ("drop", all("drop")),
         ("report", all("report")),
         ("text", engine(&json!({"actions": {"default": {"replace": "[gone]"}}}))),
+        ("first", all("first")),
+        ("last", engine(&json!({"actions": {"default": {"last": 6}, "ip": {"first": 3}}}))),
+        ("key ids", engine(&key_ids)),
+        ("encrypt", all("encrypt")),
+        ("encrypt with ids", engine(&encrypt_ids)),
+        ("zero", engine(&json!({"number": "zero"}))),
+        ("null", engine(&json!({"number": "null", "actions": {"default": "mask"}}))),
+        ("cut", engine(&json!({"actions": {"ip": {"truncate": {"v4": 20, "v6": 100}}}}))),
+        ("observe", engine(&json!({"mode": "observe"}))),
+        ("block", engine(&json!({"mode": "block"}))),
     ]
 }
 
@@ -70,7 +88,9 @@ fn in_pieces(engine: &Engine, kind: Kind, text: &[u8], cuts: &[usize], held_max:
 }
 
 fn check_cuts(name: &str, engine: &Engine, kind: Kind, text: &[u8], cuts: &[usize]) {
-    let held_max = if name == "hash" || name == "last4" { 70_000 } else { HELD_MAX };
+    let needs_whole = ["hash", "last4", "first", "last", "key ids", "encrypt", "encrypt with ids"]
+        .contains(&name);
+    let held_max = if needs_whole { 70_000 } else { HELD_MAX };
     let expected = whole(engine, kind, text);
     let got = in_pieces(engine, kind, text, cuts, held_max);
     if got != expected {
@@ -224,6 +244,7 @@ fn texts() -> Vec<(Kind, String)> {
         "GET /x?password=a%26b&token=t&z=1#frag HTTP/1.1",
         "'password': None, 'token': 'x', \"secret\": true",
         "trace_id=4bf92f3577b34da6a3ce929d0e0e4736 2026-11-03T12:34:56.789Z order 550e8400-e29b-41d4-a716-446655440000",
+        r#"{"password":"password:k2:0123456789abcdef","token":"GB82W**********","card":0,"pin":null}"#,
         "1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 4111 1111 1111 1111 4111 1111 1111 1111",
         "a@b@c@example.com@d.org, x@@y.com, @example.com user@ x@y.z.com.1",
     ] {
@@ -231,6 +252,12 @@ fn texts() -> Vec<(Kind, String)> {
             all.push((kind, text.into()));
         }
     }
+    all.push((
+        Kind::Text,
+        "password:k2:0123456789abcdef card:token:4111111111111111 email:4111111111111111, \
+         secret:token:1234567890123456"
+            .into(),
+    ));
     let long = "v".repeat(70_000);
     let blob = Noise(3).text(WORD, 9_000);
     let digits = Noise(4).text("0123456789", 3_000);
@@ -267,7 +294,8 @@ fn every_single_cut_gives_the_same_output() {
 #[test]
 fn every_two_cuts_of_short_texts_give_the_same_output() {
     for (name, engine) in &engines() {
-        if *name == "text" || *name == "mask" {
+        // The actions of the others wait, hold back and take out in all the ways there are.
+        if !["shipped", "last4", "hash", "drop", "report"].contains(name) {
             continue;
         }
         for (kind, text) in texts().into_iter().filter(|(_, text)| text.len() <= 200) {
@@ -422,6 +450,12 @@ fn nothing_is_found_in_what_was_redacted() {
             if *name == "drop" && kind == Kind::Text {
                 continue;
             }
+            // A pair of a form goes on to its end: one that begins with a marker may have outgrown
+            // what passes for one when something behind that was encrypted.
+            let is_long = kind == Kind::Form && text.contains("[redacted] ");
+            if name.starts_with("encrypt") && is_long {
+                continue;
+            }
             let once = whole(engine, kind, text.as_bytes());
             let twice = whole(engine, kind, &once);
             assert!(
@@ -561,7 +595,7 @@ proptest! {
     fn any_text_may_be_cut_anywhere(
         fragments in prop::collection::vec(fragment(), 1..24),
         kind in kind(),
-        which in 0usize..7,
+        which in 0..engines().len(),
         seed in any::<u64>(),
         most in 1usize..200,
     ) {
@@ -578,7 +612,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_redacted_once(fragments in prop::collection::vec(spaced(), 1..16), kind in kind(), which in 0usize..7) {
+    fn any_text_is_redacted_once(fragments in prop::collection::vec(spaced(), 1..16), kind in kind(), which in 0..engines().len()) {
         let text = fragments.concat();
         let (name, engine) = &engines()[which];
         // What is dropped brings together what stood around it.

@@ -107,6 +107,14 @@ impl Finder<'_> {
         if !progress.ended && known.len() < placeholder::MAX + 8 && !whole {
             return Err(at);
         }
+        let encrypted = self.engine.end_of_encrypted(&self.text, value);
+        if self.text.is_open() {
+            return Err(at);
+        }
+        if let Some(end) = encrypted {
+            self.state.mode = Mode::Cookies(next);
+            return Ok(end);
+        }
         let written = &known[..progress.taken];
         let stays = attribute
             || self.engine.allows(rule::COOKIE, written)

@@ -163,7 +163,7 @@ impl Finder<'_> {
     pub(super) fn rest(&mut self, start: usize, end: usize) {
         let last = self.found.spans.iter_mut().rev().find(|span| span.role != Role::Region);
         match last {
-            Some(span) if span.end == start && span.role != Role::Value => span.end = end,
+            Some(span) if span.end == start && !span.role.is_value() => span.end = end,
             _ if end > start => {
                 self.push(Span { start, end, rule: rule::PASSWORD, wrap: None, role: Role::Rest });
             }

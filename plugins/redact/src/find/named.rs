@@ -74,7 +74,9 @@ impl Finder<'_> {
         text.forget();
         let end = value.start + progress.taken;
         let seen = text.slice(value.start, end);
-        let passes = (progress.ended && self.engine.is_placeholder(name, seen)) || seen.is_empty();
+        let passes = (progress.ended && self.engine.is_placeholder(name, seen))
+            || seen.is_empty()
+            || self.engine.end_of_encrypted(text, value.start).is_some();
         let judged = value.start..end.min(value.start + NEAR);
         let implausible =
             !plausible::may_be_secret(text, self.engine.names(), name, &value, sign, judged);

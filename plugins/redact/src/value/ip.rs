@@ -225,15 +225,19 @@ fn is_network(address: &Ipv6Addr) -> bool {
     address.segments()[3..] == [0; 5]
 }
 
-/// Writes the network of an address: /24 of version 4, /48 of version 6, zeros behind.
-pub(crate) fn truncate(value: &[u8], out: &mut Vec<u8>) {
+/// Writes the network of an address: so many bits of version 4 or 6, zeros behind.
+pub(crate) fn truncate(value: &[u8], v4: u8, v6: u8, out: &mut Vec<u8>) {
     let written = std::str::from_utf8(value).unwrap_or_default();
     if let Ok(address) = written.parse::<Ipv4Addr>() {
-        let [a, b, c, _] = address.octets();
-        out.extend_from_slice(Ipv4Addr::new(a, b, c, 0).to_string().as_bytes());
+        let rest = u32::MAX.checked_shr(v4.into()).unwrap_or(0);
+        out.extend_from_slice(
+            Ipv4Addr::from_bits(address.to_bits() & !rest).to_string().as_bytes(),
+        );
     } else if let Ok(address) = written.parse::<Ipv6Addr>() {
-        let [a, b, c, ..] = address.segments();
-        out.extend_from_slice(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).to_string().as_bytes());
+        let rest = u128::MAX.checked_shr(v6.into()).unwrap_or(0);
+        out.extend_from_slice(
+            Ipv6Addr::from_bits(address.to_bits() & !rest).to_string().as_bytes(),
+        );
     } else {
         out.extend_from_slice(b"[ip]");
     }
@@ -323,7 +327,7 @@ mod tests {
             ("fe80::1", "fe80::"),
         ] {
             let mut out = Vec::new();
-            truncate(value.as_bytes(), &mut out);
+            truncate(value.as_bytes(), 24, 48, &mut out);
             assert_eq!(out, network.as_bytes());
             let text = Text::new(&out, true);
             assert_eq!(find_v4(&text, 0), None);
