@@ -45,7 +45,7 @@ bench *args:
 
 # Recall and precision of the default rules on labelled texts, native: `just redact-score --show 5 [FILE…]`.
 redact-score *args:
-    cargo run --release --quiet -p tamis-redact --example corpus -- "$@"
+    cargo run --release --quiet -p tamis-redact --example corpus -- "$@" ${TAMIS_CASES:-}
 
 # So many lines of logs without personal data; `just clean-logs 100000 1 --hits` prints false alarms.
 clean-logs *args:

@@ -1,5 +1,5 @@
 //! Prints recall and precision per entity on a corpus of labelled texts: `corpus FILE…`. Without a
-//! file it is that in `TAMIS_CASES`, or the one beside the repository.
+//! file it is the one beside the repository.
 //!
 //! A file has a JSON object in each line: `entity`, `text`, `values` (what must not be left of it),
 //! `should_detect`, and perhaps `in_default_set` and `arguable` (why the label may be disputed; such
@@ -52,7 +52,7 @@ fn main() -> std::io::Result<()> {
         }
     }
     if files.is_empty() {
-        files.push(std::env::var("TAMIS_CASES").unwrap_or_else(|_| CASES.into()));
+        files.push(CASES.into());
     }
     let (engine, mut scratch) = (Engine::new(rules), Scratch::default());
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
