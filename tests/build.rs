@@ -1,5 +1,5 @@
-//! Builds the guests of the tests and makes components of them, by the same steps as the
-//! host's build does it for the standard plugins.
+//! Builds the guests of the tests and the plugins of the book and makes components of them, by
+//! the same steps as the host's build does it for the standard plugins.
 //!
 //! They are built by a cargo of their own, with a target directory of its own. A missing wasm
 //! target is installed when rustup is there; otherwise the message says what to do.
@@ -33,6 +33,11 @@ const GUESTS: [Guest; 5] = [
     Guest { constant: "FOREIGN_FILES", folder: "foreign", features: "files", target: WASI },
 ];
 
+/// The plugins of the book, a folder each below `docs/examples`.
+const EXAMPLES: [&str; 4] = ["stamp", "closed", "tally", "veil"];
+/// The one that the book also builds for WASI's own target, and the name that gets.
+const EXAMPLE_OF_WASI: (&str, &str) = ("stamp", "stamp-wasi");
+
 #[expect(clippy::print_stderr, reason = "cargo shows what a failed build script printed there")]
 fn main() -> ExitCode {
     if let Err(why) = build() {
@@ -47,6 +52,13 @@ fn build() -> Result<(), String> {
     let out = PathBuf::from(variable("OUT_DIR")?);
     for watched in ["guests", "../wit", "../plugins/sdk", "../plugins/sdk-macros"] {
         println!("cargo::rerun-if-changed={}", here.join(watched).display());
+    }
+    // Without the folder that building there leaves behind.
+    for watched in EXAMPLES.iter().chain(&["Cargo.toml", "Cargo.lock"]) {
+        println!(
+            "cargo::rerun-if-changed={}",
+            here.join("../docs/examples").join(watched).display()
+        );
     }
     println!("cargo::rerun-if-changed=../host/src/plugin/componentize.rs");
     for target in [PLAIN, WASI] {
@@ -70,14 +82,57 @@ fn build() -> Result<(), String> {
              include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"));"
         );
     }
-    write(&out.join("guests.rs"), table.as_bytes())
+    write(&out.join("guests.rs"), table.as_bytes())?;
+    build_examples(&here.join("../docs/examples"), &out)
+}
+
+/// The plugins of the book, in the ways that it names.
+fn build_examples(folder: &Path, out: &Path) -> Result<(), String> {
+    let target_dir = out.join("examples");
+    let (wasi, wasi_name) = EXAMPLE_OF_WASI;
+    build_with_cargo(folder, &target_dir, PLAIN, &["--workspace"])?;
+    build_with_cargo(folder, &target_dir, WASI, &["--package", wasi])?;
+    let built = |name: &str, target: &str| {
+        let path = target_dir.join(target).join("release").join(format!("{name}.wasm"));
+        std::fs::read(&path)
+            .map_err(|error| format!("`{}` cannot be read: {error}", path.display()))
+    };
+    let mut components = vec![(wasi_name, built(wasi, WASI)?)];
+    for name in EXAMPLES {
+        let component = componentize::componentize(&built(name, PLAIN)?)
+            .map_err(|why| format!("`docs/examples/{name}` is not a plugin: {why}"))?;
+        components.push((name, component));
+    }
+    let mut table = String::from("/// Each by its name.\npub const ALL: &[(&str, &[u8])] = &[\n");
+    for (name, component) in components {
+        let file = format!("example-{name}.wasm");
+        write(&out.join(&file), &component)?;
+        let _ = writeln!(
+            table,
+            "    ({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"))),"
+        );
+    }
+    table.push_str("];\n");
+    write(&out.join("examples.rs"), table.as_bytes())
 }
 
 fn build_guest(folder: &Path, target_dir: &Path, guest: &Guest) -> Result<Vec<u8>, String> {
+    build_with_cargo(folder, target_dir, guest.target, &["--features", guest.features])?;
+    let name = format!("tamis_{}.wasm", guest.folder);
+    let path = target_dir.join(guest.target).join("release").join(name);
+    std::fs::read(&path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))
+}
+
+fn build_with_cargo(
+    folder: &Path,
+    target_dir: &Path,
+    target: &str,
+    more: &[&str],
+) -> Result<(), String> {
     let output = Command::new(variable("CARGO")?)
         .current_dir(folder)
-        .args(["build", "--release", "--locked", "--target", guest.target])
-        .args(["--features", guest.features])
+        .args(["build", "--release", "--locked", "--target", target])
+        .args(more)
         .arg("--target-dir")
         .arg(target_dir)
         // Flags for the tests' own code mean nothing to a guest.
@@ -93,9 +148,7 @@ fn build_guest(folder: &Path, target_dir: &Path, guest: &Guest) -> Result<Vec<u8
         let why = String::from_utf8_lossy(&output.stderr);
         return Err(format!("cargo failed in `{}`:\n{why}", folder.display()));
     }
-    let name = format!("tamis_{}.wasm", guest.folder);
-    let path = target_dir.join(guest.target).join("release").join(name);
-    std::fs::read(&path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))
+    Ok(())
 }
 
 /// The same as for the standard plugins.
