@@ -42,3 +42,8 @@ demo *args:
 # tamis beside nginx and a minimal hyper proxy, interleaved; prints ratios.
 bench *args:
     tests/bench/run.sh "$@"
+
+# The book, into docs/book; `cargo test` runs its examples. mdBook: `cargo install --locked mdbook`
+book:
+    @command -v mdbook > /dev/null || { echo "mdbook is missing: cargo install --locked mdbook" >&2; exit 1; }
+    mdbook build docs
