@@ -9,15 +9,19 @@
 //! | `toml,faulty` | one that has faults |
 //! | `console` | commands after `$ ` and what they print; `...` stands for anything |
 //! | `rust` and others | a file of an example that these tests build, by `{{#include …}}` |
+//! | any, `live=PAGE` | lines that a running tamis shows there: a path, `admin` and a path, or its `log` |
 //! | any, `no-run=WHY` | not run; what is not run is listed |
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tamis_host::filter::OnFault;
-use tamis_tests::examples;
 use tamis_tests::room::{Journey, Room, chain_of};
+use tamis_tests::{examples, guests};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -120,7 +124,7 @@ impl Desk {
             .env("PATH", format!("{}:{path}", bin.display()))
             .env("HOME", self.folder.path())
             .env("TAMIS_CACHE", Path::new(env!("OUT_DIR")).join("code-of-the-book"))
-            .stdin(std::process::Stdio::null())
+            .stdin(Stdio::null())
             .output()
             .unwrap();
         String::from_utf8_lossy(&output.stdout).into_owned()
@@ -228,6 +232,9 @@ fn every_example_of_the_book_runs() {
                 continue;
             }
             ran += 1;
+            if block.mark("live").is_some() {
+                continue;
+            }
             let result = match (&*block.language, block.include()) {
                 (_, Some(include)) => included(include),
                 ("toml", None) => desk.configuration(block, number),
@@ -247,6 +254,172 @@ fn every_example_of_the_book_runs() {
     }
     assert!(ran > 40, "most of the book is gone: {ran}");
     none("examples that do not hold", &wrong);
+}
+
+/// What all live blocks are about: one tamis with the standard plugins before a service that
+/// answers, an upstream that is down, and a plugin that traps.
+const LIVE: &str = r#"
+[server]
+listen = "127.0.0.1:0"
+[admin]
+listen = "127.0.0.1:0"
+[[routes]]
+path = "/down/"
+upstream = "http://127.0.0.1:1"
+[[routes]]
+path = "/bad/"
+upstream = "app"
+plugins = ["broken"]
+[[routes]]
+path = "/"
+upstream = "app"
+plugins = ["timing", "health", "errors", "redact"]
+[upstreams.app]
+servers = ["http://UPSTREAM"]
+[logs]
+plugins = ["redact", "errors"]
+[plugins.timing]
+component = "builtin:timing"
+allow = "metrics"
+[plugins.health]
+component = "builtin:health"
+allow = "state"
+config.checks = [{ name = "app", probe = "http://UPSTREAM/" }]
+[plugins.errors]
+component = "builtin:errors"
+allow = ["metrics", "state", "errors"]
+allow-http = []
+[plugins.redact]
+component = "builtin:redact"
+allow = "metrics"
+[plugins.broken]
+component = "broken.wasm"
+allow = ["metrics", "state", "errors"]
+config = { hook = "on-request", do = "trap" }
+"#;
+
+/// A service that answers everything with 200, as long as the test lasts.
+fn service() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut head = BufReader::new(client.try_clone().unwrap()).lines();
+            while head.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+            // One that is gone has had its answer.
+            let _ = client.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+/// All that is answered to a GET, head and body.
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// The first line of the block that is not there, the lines before it being in order.
+fn missing<'a>(block: &'a str, text: &str) -> Option<&'a str> {
+    let mut lines = text.lines();
+    block.lines().find(|expected| {
+        let mut fitting = lines
+            .by_ref()
+            .filter(|line| fits(expected, line) || fits(&format!("{expected},"), line));
+        fitting.next().is_none()
+    })
+}
+
+/// A process that does not outlive its test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended already is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_running_tamis_shows_what_the_book_says() {
+    let desk = Desk::new();
+    let folder = desk.folder.path();
+    let upstream = service().to_string();
+    std::fs::write(folder.join("live.toml"), LIVE.replace("UPSTREAM", &upstream)).unwrap();
+    std::fs::write(folder.join("broken.wasm"), guests::HOSTILE).unwrap();
+    let tamis = Command::new(env!("CARGO_BIN_EXE_tamis-of-the-tests"))
+        .args(["run", "-c", "live.toml"])
+        .current_dir(folder)
+        .env("TAMIS_CACHE", Path::new(env!("OUT_DIR")).join("code-of-the-book"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut tamis = Running(tamis);
+    let talk = BufReader::new(tamis.0.stderr.take().unwrap());
+    let mut said = String::new();
+    let serves = |line: &String| {
+        said += line;
+        line.contains(" serves http://")
+    };
+    let serving = talk.lines().map(Result::unwrap).find(serves);
+    let said = serving.unwrap_or_else(|| panic!("it does not serve: {said}"));
+    let addresses = said.split("http://").skip(1);
+    let mut addresses = addresses.filter_map(|rest| rest.split([',', '/']).next());
+    let client = addresses.next().expect("an address for clients");
+    let admin = addresses.next().expect("an address for operators");
+    get(client, "/a?x=1");
+    get(client, "/bad/");
+
+    let (mut wrong, mut logs, mut seen) = (Vec::new(), Vec::new(), 0);
+    for (name, page) in pages() {
+        for block in Block::of(&page) {
+            let Some(place) = block.mark("live").map(str::to_owned) else { continue };
+            seen += 1;
+            let at = format!("docs/src/{name}:{}", block.line);
+            let (address, path) = match place.strip_prefix("admin") {
+                Some(path) => (admin, path),
+                None if place == "log" => {
+                    logs.push((at, block.text));
+                    continue;
+                }
+                None => (client, &*place),
+            };
+            // Health and counts take their second.
+            let begun = Instant::now();
+            loop {
+                let answer = get(address, path);
+                let Some(line) = missing(&block.text, &answer) else { break };
+                if begun.elapsed() > Duration::from_secs(20) {
+                    wrong.push(format!("{at}: `{line}` is not in\n{answer}"));
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+    assert!(seen > 5, "the live blocks are gone");
+    let number = tamis.0.id().to_string();
+    let stopped = Command::new("kill").args(["-TERM", &number]).status().unwrap();
+    assert!(stopped.success(), "nobody can stop it");
+    let mut written = String::new();
+    tamis.0.stdout.take().unwrap().read_to_string(&mut written).unwrap();
+    let status = tamis.0.wait().unwrap();
+    assert!(status.success(), "{status}");
+    for (at, text) in logs {
+        if let Some(line) = missing(&text, &written) {
+            wrong.push(format!("{at}: `{line}` is not in\n{written}"));
+        }
+    }
+    none("pages of a running tamis that the book shows otherwise", &wrong);
 }
 
 /// What is shown exists, and is built by these tests.
