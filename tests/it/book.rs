@@ -407,6 +407,15 @@ fn a_running_tamis_shows_what_the_book_says() {
         }
     }
     assert!(seen > 5, "the live blocks are gone");
+    let shown = get(admin, "/metrics");
+    let page = page("metrics");
+    let silent = page.split("## Names without a series").nth(1).expect("the section");
+    let silent = silent.split("\n## ").next().unwrap_or_default();
+    for name in silent.split("| `tamis_").skip(1).filter_map(|rest| rest.split('`').next()) {
+        if shown.contains(&format!("\ntamis_{name}")) {
+            wrong.push(format!("`tamis_{name}` is counted after all"));
+        }
+    }
     let number = tamis.0.id().to_string();
     let stopped = Command::new("kill").args(["-TERM", &number]).status().unwrap();
     assert!(stopped.success(), "nobody can stop it");
@@ -697,6 +706,54 @@ fn every_field_of_the_access_record_and_every_kind_of_failure_has_a_row() {
     }
     found.dedup();
     none("words of records that the pages do not know", &found);
+}
+
+/// The text of all string literals of the host that go over several lines, put together again.
+fn words_of_the_host() -> String {
+    let mut words = String::new();
+    let mut folders = vec![root().join("host/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                words += &std::fs::read_to_string(&path).unwrap();
+            }
+        }
+    }
+    let mut joined = String::new();
+    for part in words.split("\\\n") {
+        joined += if joined.is_empty() { part } else { part.trim_start() };
+    }
+    joined
+}
+
+#[test]
+fn every_message_of_the_page_is_said_by_the_host() {
+    let (page, host) = (page("messages"), words_of_the_host());
+    let (mut seen, mut found) = (0, Vec::new());
+    for section in ["## Before it runs", "## While it runs", "## What clients see"] {
+        let part = page.split(section).nth(1).expect("the section").split("\n## ").next();
+        let rows = prose(part.unwrap_or_default()).into_iter().map(|(_, line)| line);
+        for row in rows.filter(|row| row.starts_with("| ")).skip(2) {
+            let message = row.trim_start_matches("| ").split(" | ").next().unwrap_or_default();
+            let message = message.split(" (source ").next().unwrap_or_default();
+            let message = message.trim_start_matches(|one: char| one.is_ascii_digit());
+            // Names and figures are different each time.
+            for fragment in message.split(['`', '…', '[']).map(str::trim) {
+                if fragment.len() < 6 || fragment == "slow request" {
+                    continue;
+                }
+                seen += 1;
+                if !host.contains(fragment) {
+                    found.push(format!("`{fragment}` of `{message}`"));
+                }
+            }
+        }
+    }
+    assert!(seen > 20, "the page was not read: {seen}");
+    none("messages that nobody says", &found);
 }
 
 #[test]
