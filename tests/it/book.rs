@@ -317,8 +317,12 @@ fn service() -> SocketAddr {
 
 /// All that is answered to a GET, head and body.
 fn get(address: &str, path: &str) -> String {
+    ask(address, "GET", path)
+}
+
+fn ask(address: &str, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap();
@@ -378,6 +382,7 @@ fn a_running_tamis_shows_what_the_book_says() {
     let admin = addresses.next().expect("an address for operators");
     get(client, "/a?x=1");
     get(client, "/bad/");
+    ask(client, "TRACE", "/");
 
     let (mut wrong, mut logs, mut seen) = (Vec::new(), Vec::new(), 0);
     for (name, page) in pages() {
