@@ -82,10 +82,13 @@ impl Block {
         blocks
     }
 
+    /// What is said by a mark; empty when it only stands there.
     fn mark(&self, name: &str) -> Option<&str> {
-        let value = |mark: &'_ String| mark.strip_prefix(name)?.strip_prefix('=').map(str::len);
-        let mark = self.marks.iter().find(|mark| value(mark).is_some() || *mark == name)?;
-        Some(mark.split_once('=').map_or("", |(_, value)| value))
+        self.marks.iter().find_map(|mark| match mark.split_once('=') {
+            Some((key, value)) if key == name => Some(value),
+            None if mark == name => Some(""),
+            _ => None,
+        })
     }
 
     /// The file that it shows, if it shows one.
