@@ -12,6 +12,7 @@ use http::{HeaderName, HeaderValue};
 use tamis_host::app::assemble;
 use tamis_host::app::plugins::{Plugins, Workshop};
 use tamis_host::config::Config;
+use tamis_host::filter::canary::Watch;
 use tamis_host::filter::logs::LogChain;
 use tamis_host::filter::{Chain, RequestHead, ResponseHead, sample};
 use tamis_host::metrics;
@@ -118,7 +119,7 @@ impl Room {
 async fn load(config: &Config) -> Plugins {
     let metrics = metrics::Host::new(metrics::Build { version: "0", revision: "0" });
     let metrics = Arc::new(metrics);
-    let outlets = assemble::outlets(config, &metrics);
+    let outlets = assemble::outlets(config, &metrics, Watch::default());
     let dialer = assemble::dialer().unwrap_or_else(|faults| panic!("{faults}"));
     let state = Arc::new(State::in_memory(Limits::default()));
     let reach = Reach::new(dialer, state, Arc::clone(&metrics));

@@ -68,11 +68,11 @@ impl Redact {
     /// # Errors
     ///
     /// What is wrong with the file.
-    pub fn all(&self) -> Result<Vec<Secret>, Fault> {
+    pub fn all(&self) -> Result<Vec<Secret>, Box<Fault>> {
         let mut all = self.canaries.clone();
         let Some(Given { value: path, origin }) = &self.canaries_file else { return Ok(all) };
         let refuse = |Mistake { problem, remedy }| {
-            Fault::new(origin, problem).key("redact.canaries-file").remedy(remedy)
+            Box::new(Fault::new(origin, problem).key("redact.canaries-file").remedy(remedy))
         };
         all.extend(of_file(path).map_err(refuse)?);
         if all.len() > MOST { Err(refuse(too_many(all.len()))) } else { Ok(all) }
