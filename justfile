@@ -50,3 +50,8 @@ redact-score *args:
 # So many lines of logs without personal data; `just clean-logs 100000 1 --hits` prints false alarms.
 clean-logs *args:
     cargo run --release --quiet -p tamis-redact --example clean_logs -- "$@"
+
+# The book, into docs/book; `cargo test` runs its examples. mdBook: `cargo install --locked mdbook`
+book:
+    @command -v mdbook > /dev/null || { echo "mdbook is missing: cargo install --locked mdbook" >&2; exit 1; }
+    mdbook build docs

@@ -1,5 +1,5 @@
-//! Builds the guests of the tests and makes components of them, by the same steps as the
-//! host's build does it for the standard plugins.
+//! Builds the guests of the tests and the plugins of the book and makes components of them, by
+//! the same steps as the host's build does it for the standard plugins.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,11 @@ const GUESTS: [Guest; 5] = [
     Guest { constant: "FOREIGN_FILES", folder: "foreign", features: "files", target: WASI },
 ];
 
+/// The plugins of the book, a folder each below `docs/examples`.
+const EXAMPLES: [&str; 4] = ["stamp", "closed", "tally", "veil"];
+/// The one that the book also builds for WASI's own target, and the name that gets.
+const EXAMPLE_OF_WASI: (&str, &str) = ("stamp", "stamp-wasi");
+
 #[expect(clippy::print_stderr, reason = "cargo shows what a failed build script printed there")]
 fn main() -> ExitCode {
     if let Err(why) = build() {
@@ -48,6 +53,13 @@ fn build() -> Result<(), String> {
     let out = PathBuf::from(variable("OUT_DIR")?);
     for watched in ["guests", "../wit", "../plugins/sdk", "../plugins/sdk-macros"] {
         println!("cargo::rerun-if-changed={}", here.join(watched).display());
+    }
+    // Without the folder that building there leaves behind.
+    for watched in EXAMPLES.iter().chain(&["Cargo.toml", "Cargo.lock"]) {
+        println!(
+            "cargo::rerun-if-changed={}",
+            here.join("../docs/examples").join(watched).display()
+        );
     }
     for shared in ["build/guest.rs", "src/plugin/componentize.rs"] {
         println!("cargo::rerun-if-changed=../host/{shared}");
@@ -73,13 +85,51 @@ fn build() -> Result<(), String> {
              include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"));"
         );
     }
-    write(&out.join("guests.rs"), table.as_bytes())
+    write(&out.join("guests.rs"), table.as_bytes())?;
+    build_examples(&here.join("../docs/examples"), &out)
+}
+
+/// The plugins of the book, in the ways that it names.
+fn build_examples(folder: &Path, out: &Path) -> Result<(), String> {
+    let target_dir = out.join("examples");
+    let (wasi, wasi_name) = EXAMPLE_OF_WASI;
+    build_with_cargo(folder, &target_dir, PLAIN, &["--workspace"])?;
+    build_with_cargo(folder, &target_dir, WASI, &["--package", wasi])?;
+    let built = |name: &str, target: &str| {
+        read(&target_dir.join(target).join("release").join(format!("{name}.wasm")))
+    };
+    let mut components = vec![(wasi_name, built(wasi, WASI)?)];
+    for name in EXAMPLES {
+        let component = componentize::componentize(&built(name, PLAIN)?)
+            .map_err(|why| format!("`docs/examples/{name}` is not a plugin: {why}"))?;
+        components.push((name, component));
+    }
+    let mut table = String::from("/// Each by its name.\npub const ALL: &[(&str, &[u8])] = &[\n");
+    for (name, component) in components {
+        let file = format!("example-{name}.wasm");
+        write(&out.join(&file), &component)?;
+        let _ = writeln!(
+            table,
+            "    ({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"))),"
+        );
+    }
+    table.push_str("];\n");
+    write(&out.join("examples.rs"), table.as_bytes())
 }
 
 fn build_guest(folder: &Path, target_dir: &Path, guest: &Guest) -> Result<Vec<u8>, String> {
-    let mut cargo = guest::cargo(folder, guest.target, target_dir)?;
-    cargo.args(["--release", "--features", guest.features]);
-    guest::run(&mut cargo).map_err(|why| format!("`{}`: {why}", folder.display()))?;
+    build_with_cargo(folder, target_dir, guest.target, &["--features", guest.features])?;
     let name = format!("tamis_{}.wasm", guest.folder);
     read(&target_dir.join(guest.target).join("release").join(name))
+}
+
+fn build_with_cargo(
+    folder: &Path,
+    target_dir: &Path,
+    target: &str,
+    more: &[&str],
+) -> Result<(), String> {
+    let mut cargo = guest::cargo(folder, target, target_dir)?;
+    cargo.arg("--release").args(more);
+    guest::run(&mut cargo).map_err(|why| format!("`{}`: {why}", folder.display()))
 }
