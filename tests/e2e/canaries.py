@@ -163,7 +163,7 @@ for number in range(int(sys.argv[2])):
     # Of those that say all there is to know in one line.
     print(lines[number % 10], file=sys.stderr, flush=True)
     time.sleep(0.02)
-print("all is written", flush=True)
+open("all-is-written", "w").close()
 while os.getppid() == parent:
     time.sleep(0.1)
 """
@@ -223,6 +223,7 @@ class Scenario:
         self.folder.mkdir()
         self.on_canary = on_canary
         self.core_dumps = core_dumps
+        self.hurried = deadline == "1ms"
         self.end = end
         # Who is killed is killed in the middle of it.
         rounds = 40 if end == signal.SIGTERM else 1_000_000
@@ -363,7 +364,7 @@ core-dumps = {str(self.core_dumps).lower()}
         self.breaks_off.clear()
         if end == signal.SIGTERM:
             case.until(f"{self.name}: the application has written all", 60,
-                       lambda: b"all is written" in self.everything("tamis.out") + self.everything("log.json"))
+                       (self.folder / "all-is-written").exists)
         # The batches of error events, a tick that keeps what is known of them.
         time.sleep(3)
         for path in ("/", "/plugins", "/health", "/redaction", "/metrics", "/plugins/errors/"):
@@ -378,7 +379,8 @@ core-dumps = {str(self.core_dumps).lower()}
         trapped = scrape.sum("tamis_plugin_traps_total") or 0
         case.note(f"{self.name}: hits {self.hits}, {dropped} dropped, {trapped} instances lost")
         case.check(f"{self.name}: plugins have trapped", trapped > 0, scrape.text[-400:])
-        if end == signal.SIGTERM:
+        # A redactor without time lets too few records through to fill it.
+        if end == signal.SIGTERM and not self.hurried:
             case.check(f"{self.name}: the full queue has dropped records", dropped > 0)
         self.keep("redis", self.in_redis())
         load = threading.Thread(target=self.asks_until_it_is_over, args=("/chunks" + query, headers))

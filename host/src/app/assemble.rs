@@ -48,7 +48,7 @@ pub fn outlets(config: &Config, metrics: &Arc<metrics::Host>, watch: Watch) -> O
 
 /// What looks for canaries; it counts in `metrics`, if there are any.
 pub fn watch(config: &Config, metrics: Option<&metrics::Host>) -> Result<Watch, Faults> {
-    let canaries = config.redact.all().map_err(|fault| faults(vec![*fault]))?;
+    let canaries = config.redact.all()?;
     let on_canary = match config.redact.on_canary {
         config::OnCanary::Count => canary::OnCanary::Count,
         config::OnCanary::Withhold => canary::OnCanary::Withhold,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::fault::Fault;
+use super::fault::{Fault, Faults};
 use super::origin::Given;
 use super::reader::{Table, Value};
 use super::reference::Reference;
@@ -68,11 +68,12 @@ impl Redact {
     /// # Errors
     ///
     /// What is wrong with the file.
-    pub fn all(&self) -> Result<Vec<Secret>, Box<Fault>> {
+    pub fn all(&self) -> Result<Vec<Secret>, Faults> {
         let mut all = self.canaries.clone();
         let Some(Given { value: path, origin }) = &self.canaries_file else { return Ok(all) };
         let refuse = |Mistake { problem, remedy }| {
-            Box::new(Fault::new(origin, problem).key("redact.canaries-file").remedy(remedy))
+            let fault = Fault::new(origin, problem).key("redact.canaries-file").remedy(remedy);
+            Faults::new(vec![fault], Vec::new())
         };
         all.extend(of_file(path).map_err(refuse)?);
         if all.len() > MOST { Err(refuse(too_many(all.len()))) } else { Ok(all) }
@@ -199,9 +200,9 @@ mod tests {
             Config::load(&path, &text, &environment).unwrap_or_else(|faults| panic!("{faults}"));
         let found = found.redact;
         let missing = found.all().expect_err("it is not there yet");
-        assert!(missing.problem().contains("cannot be read"), "{missing}");
+        assert!(missing.to_string().contains("cannot be read"), "{missing}");
         std::fs::write(&file, "# is one, too\r\n\nanother \"one\"\n").expect("a file");
-        let all = found.all().unwrap_or_else(|fault| panic!("{fault}"));
+        let all = found.all().unwrap_or_else(|faults| panic!("{faults}"));
         let texts: Vec<_> = all.iter().map(Secret::expose).collect();
         assert_eq!(texts, ["one canary", "# is one, too", "another \"one\""]);
         assert_eq!(found.on_canary, OnCanary::Withhold);
@@ -213,9 +214,9 @@ mod tests {
             (&"canary-1\n".repeat(64), "65 canaries are more than 64"),
         ] {
             std::fs::write(&file, content).expect("a file");
-            let fault = found.all().expect_err(problem);
-            assert!(fault.problem().contains(problem), "{fault}");
-            assert_eq!(fault.origin().line(), 3, "{fault}");
+            let faults = found.all().expect_err(problem);
+            assert!(faults.to_string().contains(problem), "{faults}");
+            assert_eq!(faults.faults()[0].origin().line(), 3, "{faults}");
         }
     }
 

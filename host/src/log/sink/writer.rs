@@ -180,7 +180,7 @@ mod tests {
     fn records_with_a_canary_are_held_back_if_that_is_wanted() {
         use crate::filter::canary::OnCanary;
         for (on_canary, text, expected) in [
-            (OnCanary::Count, "one\na-canary\ntwo\n", (&"one\na-canary\ntwo\n"[..], [4, 13, 17])),
+            (OnCanary::Count, "one\na-canary\ntwo\n", ("one\na-canary\ntwo\n", [4, 13, 17])),
             (OnCanary::Withhold, "one\na-canary\ntwo\n", ("one\ntwo\n", [4, 4, 8])),
             (OnCanary::Withhold, "a-canary\nA%2dCANARY\n\n", ("\n", [0, 0, 1])),
             (OnCanary::Withhold, "one\ntwo\nthree\n", ("one\ntwo\nthree\n", [4, 8, 14])),
