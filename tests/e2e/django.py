@@ -167,7 +167,7 @@ config = {{ dsn = "env:SENTRY_DSN", environment = "e2e", release = "tasks@1.4.2"
 [plugins.redact]
 component = "builtin:redact"
 allow = ["metrics"]
-config = {{ responses = true, rules = ["default"] }}
+config = {{ responses = true }}
 
 [logs]
 sources = ["app"]

@@ -122,7 +122,7 @@ allow = ["metrics"]
 [plugins.redact]
 component = "builtin:redact"
 allow = ["metrics"]
-config = {{ responses = true, rules = ["default"] }}
+config = {{ responses = true }}
 
 [logs]
 access = false

@@ -169,13 +169,13 @@ impl Plugin for Redact {
         if self.settings.responses && !response.ends {
             let kind = response.header("content-type").and_then(Kind::of_media_type);
             let stream = Stream::new(kind.unwrap_or(Kind::Text));
-            let set = self.sets.of_body(self.route(response.exchange));
+            let set = self.sets.of_response(self.route(response.exchange));
             self.bodies.insert(response.exchange, Body { stream, set });
         }
         if self.settings.response_headers.is_empty() {
             return next();
         }
-        let set = self.sets.of_headers(self.route(response.exchange));
+        let set = self.sets.of_response(self.route(response.exchange));
         let engine = self.sets.engine(set);
         let mut answer = next();
         for name in &self.settings.response_headers {
@@ -220,7 +220,7 @@ impl Plugin for Redact {
         decode
     )]
     fn on_response_body(&mut self, chunk: Chunk) -> ChunkAction {
-        let set = self.sets.of_body(None);
+        let set = self.sets.of_response(None);
         let new = || Body { stream: Stream::new(Kind::Text), set };
         let body = self.bodies.get_or_insert_with(chunk.exchange, new);
         let engine = self.sets.engine(body.set);

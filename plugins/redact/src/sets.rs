@@ -2,18 +2,10 @@
 //!
 //! Every place has an engine of its own; places that are not configured apart share one. All of them
 //! know the same rules by the same places in the catalogue, so that what they count can be added up.
-//!
-//! A client is the owner of what it asks for, as a rule. So on the bodies of responses, where nobody
-//! said which rules he wants, only those act whose values nobody expects there: a page may show its
-//! reader's address, and whoever asks for a token has to get it. The others report.
 
 use crate::engine::Engine;
-use crate::rule::Catalogue;
-use crate::rules::{Action, ConfigError, Rules, Traits};
+use crate::rules::{ConfigError, Rules};
 use serde_json::{Map, Value};
-
-/// Rules that act on the bodies of responses where no rules are configured.
-const ACT_ON_BODIES: [&str; 5] = ["card", "iban", "us-ssn", "private-key", "url-userinfo"];
 
 /// The engines, by their place in a list.
 pub(crate) struct Sets {
@@ -22,9 +14,6 @@ pub(crate) struct Sets {
     routes: Vec<(String, usize)>,
     sources: Vec<(String, usize)>,
 }
-
-/// The engine of the bodies of responses.
-const BODIES: usize = 1;
 
 impl Sets {
     /// The place of the engine of everything that has no path and no source.
@@ -40,9 +29,8 @@ impl Sets {
         let everywhere = Rules::from_config(config)?;
         let empty = Map::new();
         let global = config.as_object().unwrap_or(&empty);
-        let bodies = of_bodies(Rules::from_config(config)?, global);
         let mut sets = Sets {
-            engines: vec![Engine::new(everywhere), Engine::new(bodies)],
+            engines: vec![Engine::new(everywhere)],
             routes: Vec::new(),
             sources: Vec::new(),
         };
@@ -59,8 +47,6 @@ impl Sets {
                 }
             };
             let Some(rules) = rules_of(global, place, &at, &mut errors) else { continue };
-            let acts = place.contains_key("rules");
-            let rules = if acts { rules } else { of_bodies(rules, global) };
             sets.engines.push(Engine::new(rules));
             for (entry, path) in paths.iter().enumerate() {
                 match path.as_str().filter(|path| path.starts_with('/') && is_pattern(path)) {
@@ -114,14 +100,8 @@ impl Sets {
         first(&self.routes, path)
     }
 
-    /// The place of the engine of a body on this route.
-    pub(crate) fn of_body(&self, route: Option<usize>) -> usize {
-        route.unwrap_or(BODIES)
-    }
-
-    /// The place of the engine of headers on this route. They are redacted only where they were
-    /// named, so all rules act.
-    pub(crate) fn of_headers(&self, route: Option<usize>) -> usize {
+    /// The place of the engine of what a response on this route holds.
+    pub(crate) fn of_response(&self, route: Option<usize>) -> usize {
         route.unwrap_or(Sets::EVERYWHERE)
     }
 
@@ -228,33 +208,6 @@ fn rules_of(
     }
 }
 
-/// The rules as they act on the bodies of responses, where the configuration has no list of rules:
-/// what it says of the action of a single rule still holds.
-fn of_bodies(mut rules: Rules, global: &Map<String, Value>) -> Rules {
-    if global.contains_key("rules") {
-        return rules;
-    }
-    let actions = global.get("actions").and_then(Value::as_object);
-    let is_asked_for = |name: &str| {
-        let mut asked = actions.into_iter().flat_map(Map::keys).filter(|asked| *asked != "default");
-        asked.any(|asked| {
-            asked == name
-                || name.strip_prefix(asked.as_str()).is_some_and(|rest| rest.starts_with('/'))
-        })
-    };
-    let acts = |name: &str| {
-        ACT_ON_BODIES.contains(&name) || name.starts_with("secret/") || is_asked_for(name)
-    };
-    let names: Vec<bool> = Catalogue::names(&rules.catalogue).map(acts).collect();
-    for (action, acts) in rules.actions.iter_mut().zip(names) {
-        if !acts {
-            *action = Action::Report;
-        }
-    }
-    rules.traits = Traits::of(&rules.actions);
-    rules
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,26 +234,6 @@ mod tests {
     }
 
     #[test]
-    fn bodies_keep_what_their_reader_owns_unless_rules_are_asked_for() {
-        for (config, expected) in [
-            (json!(null), "jane@example.com **********1111 password=hunter2"),
-            (json!({"rules": ["default"]}), "[email] **********1111 password=[redacted]"),
-            (json!({"rules": ["email"]}), "[email] 4111 1111 1111 1111 password=hunter2"),
-            (json!({"actions": {"email": "mask"}}), "********** **********1111 password=hunter2"),
-            (
-                json!({"actions": {"default": "mask"}}),
-                "jane@example.com ********** password=hunter2",
-            ),
-            (json!({"mode": "observe"}), TEXT),
-        ] {
-            let sets = sets(config.clone());
-            assert_eq!(written(&sets, sets.of_body(None)), expected, "{config}");
-        }
-        let sets = sets(json!(null));
-        assert_eq!(written(&sets, Sets::EVERYWHERE), "[email] **********1111 password=[redacted]");
-    }
-
-    #[test]
     fn routes_and_sources_have_rules_of_their_own() {
         let sets = sets(json!({
             "responses": true,
@@ -318,7 +251,7 @@ mod tests {
             ("/pay/1", "[email] 4111 1111 1111 1111 password=hunter2"),
             ("/open/x", TEXT),
         ] {
-            assert_eq!(written(&sets, sets.of_body(sets.route(path))), expected, "{path}");
+            assert_eq!(written(&sets, sets.of_response(sets.route(path))), expected, "{path}");
         }
         let of = |source: &str| written(&sets, sets.of_source(source));
         assert_eq!(of("file:a.log"), "[email] **********1111 password=[redacted]");

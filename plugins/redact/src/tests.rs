@@ -50,7 +50,7 @@ fn bodies_get_the_rules_of_their_route() {
     let check = |path: &str, expected: Option<&str>| {
         assert_eq!(body(config.clone(), path, BODY).as_deref(), expected, "{path}");
     };
-    check("/profile", Some(r#"{"mail":"jane@example.com","card":0}"#));
+    check("/profile", Some(r#"{"mail":"[email]","card":0}"#));
     check("/mail", Some(r#"{"mail":"[email]","card":4111111111111111}"#));
     check("/payments/1", None);
 }

@@ -105,7 +105,7 @@ pub(super) fn configuration(shape: Shape, address: SocketAddr, upstream: SocketA
             text.push_str("isolation = \"exchange\"\n");
         }
         if *plugin == "redact" {
-            let _ = writeln!(text, "config = {{ responses = {redacting}, rules = [\"default\"] }}");
+            let _ = writeln!(text, "config = {{ responses = {redacting} }}");
         }
         text.push('\n');
     }
