@@ -72,6 +72,7 @@ impl Arguments {
         environment: &Environment<'_>,
         terminal: &mut Terminal<'_>,
     ) -> Result<u8, Failure> {
+        do_without_large_pages();
         let (mut config, warnings) = self.configuration(environment, Path::new(DEFAULT))?;
         terminal.watch = app::watch(&config, None)?;
         for warning in &warnings {
@@ -189,6 +190,15 @@ fn forbid_cores() -> Result<(), Failure> {
                 .help("write core-dumps = true under [redact] to run all the same")
         })?;
     Ok(())
+}
+
+/// The allocator asks for large pages, of which an idle host would fill a small part each: 10 MiB
+/// of 40. Best effort; what is started later is not concerned.
+fn do_without_large_pages() {
+    #[cfg(target_os = "linux")]
+    {
+        _ = rustix::thread::disable_transparent_huge_pages(true);
+    }
 }
 
 /// From here on the host's own events are records.

@@ -187,7 +187,10 @@ impl Child {
             }
             _ => Error::Start { program: program.to_owned(), source },
         };
-        let mut child = command.spawn().map_err(refuse)?;
+        let mut child = {
+            let _lent = LargePages::lend();
+            command.spawn().map_err(refuse)?
+        };
         let pipe = |end: Option<OwnedFd>| {
             end.ok_or_else(|| io::ErrorKind::NotFound.into())
                 .and_then(pipe::Receiver::from_owned_fd)
@@ -311,6 +314,33 @@ impl Pump {
         self.lines.finish(clock.now(), |chunk| last = Some(chunk));
         if let Some(chunk) = last {
             intake.push(chunk).await;
+        }
+    }
+}
+
+/// This process does without large pages, which is inherited; what it starts shall decide for
+/// itself. Until this is dropped they are allowed again.
+struct LargePages {
+    were_off: bool,
+}
+
+impl LargePages {
+    fn lend() -> Self {
+        #[cfg(target_os = "linux")]
+        let were_off = rustix::thread::transparent_huge_pages_are_disabled().unwrap_or(false)
+            && rustix::thread::disable_transparent_huge_pages(false).is_ok();
+        #[cfg(not(target_os = "linux"))]
+        let were_off = false;
+        Self { were_off }
+    }
+}
+
+impl Drop for LargePages {
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        if self.were_off {
+            // What failed costs memory, nothing else.
+            _ = rustix::thread::disable_transparent_huge_pages(true);
         }
     }
 }
