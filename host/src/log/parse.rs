@@ -133,7 +133,9 @@ impl Parser {
         let plain = ansi::strip(record.message.as_bytes());
         // Escape sequences are whole characters, so what is left is UTF-8 still.
         let Ok(text) = std::str::from_utf8(&plain) else { return false };
-        let language = record.attribute(JOINED).and_then(Value::as_text).map(str::to_owned);
+        // A key is no trace.
+        let language = record.attribute(JOINED).and_then(Value::as_text).filter(|it| *it != "pem");
+        let language = language.map(str::to_owned);
         let head = layout::read(text.as_bytes())
             // In a log whose heads have times, a severity alone is a word.
             .filter(|head| {

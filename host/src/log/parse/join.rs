@@ -29,6 +29,7 @@ mod java;
 mod lane;
 mod lead;
 mod node;
+mod pem;
 mod php;
 mod python;
 mod ruby;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{dart, dotnet, go, java, node, php, python, ruby, rust};
+use super::{dart, dotnet, go, java, node, pem, php, python, ruby, rust};
 
 /// What a machine says about the next line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,7 @@ pub(super) fn may_begin(line: &[u8]) -> bool {
         None => true,
         Some(b'A'..=b'Z' | b'a'..=b'z' | b' ' | b'\t' | b'/' | b'#' | b'.' | 0x1b) => true,
         Some(b'[') if line.len() <= 12 => true,
+        Some(b'-') => line.starts_with(b"-----BEGIN "),
         Some(_) => line.last() == Some(&b':') && python::ends_in_traceback(line),
     }
 }
@@ -98,6 +99,7 @@ pub(super) fn start(before: &Before<'_>, line: &[u8]) -> Option<Start> {
                 _ => ruby::indented(before, line),
             }
         }
+        b'-' => pem::start(line),
         b'#' => php::frames(before, line).or_else(|| dart::frames(before, line)),
         b'[' if line.len() <= 12 => php::frames(before, line),
         _ if line.last() == Some(&b':') && python::ends_in_traceback(line) => python::start(line),
