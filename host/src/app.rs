@@ -224,6 +224,7 @@ impl App {
         for plugin in plugins.iter() {
             plugin.publish_metrics();
         }
+        metrics.settings.loaded();
         Ok(Self {
             board: Board::new(metrics),
             version: Arc::new(ArcSwap::from_pointee(version)),
@@ -387,6 +388,8 @@ impl App {
                 metrics: Arc::clone(&outlets.metrics),
                 board,
                 logs: counts::LogCounts::new(corridor.clone()),
+                server: server.counts(),
+                version: Arc::clone(&version),
                 plugins: plugins.iter().map(Arc::clone).collect(),
                 scrubbers,
                 watch: outlets.watch.clone(),

@@ -186,6 +186,8 @@ impl Plugin {
         let name = &*self.blueprint.name;
         #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^53 bytes")]
         host.plugins.memory.with([name]).set(self.memory() as f64);
+        #[expect(clippy::cast_precision_loss, reason = "there are a few per worker")]
+        host.plugins.instances.with([name]).set(self.instances() as f64);
         let state = self.blueprint.services.reach.local.bytes();
         #[expect(clippy::cast_precision_loss, reason = "state is far below 2^53 bytes")]
         host.plugins.state_bytes.with([name, "local"]).set(state as f64);
@@ -202,6 +204,12 @@ impl Plugin {
     pub fn memory(&self) -> usize {
         let workers = self.workers.iter().flat_map(Worker::kept).map(Seat::memory);
         workers.sum::<usize>() + self.logs.memory() + self.background.memory()
+    }
+
+    /// How many instances it has, those included that are busy now.
+    pub fn instances(&self) -> usize {
+        let kept = self.workers.iter().flat_map(Worker::kept);
+        kept.chain([&self.logs, &self.background]).filter(|seat| seat.is_taken()).count()
     }
 
     /// Tells every instance that it is about to be dropped, all of them within `limit`.

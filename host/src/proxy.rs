@@ -139,7 +139,7 @@ impl Proxy {
         let (parts, body) = request.into_parts();
         let opened = match self.open(&version, parts, &body, connection) {
             Ok(opened) => opened,
-            Err((failure, id)) => return self.turn_away(&failure, &id),
+            Err(stranger) => return self.turn_away(*stranger),
         };
         let Opened { exchange, route, head, id, upgrade } = opened;
         let ending = Ending::of(&exchange, &route.chain, &self.after);
@@ -167,7 +167,7 @@ impl Proxy {
         mut parts: request::Parts,
         body: &Body,
         connection: &Connection,
-    ) -> Result<Opened, (Failure, RequestId)> {
+    ) -> Result<Opened, Box<Stranger>> {
         let secure = connection.secure;
         let Known { peer, address, .. } = connection.known(version);
         let (Identified { id, foreign }, trace) = {
@@ -178,11 +178,21 @@ impl Proxy {
         let has_body = !body.is_empty();
         let checked = match framing::check(&parts, has_body, secure, &version.head, version.paths) {
             Ok(checked) => checked,
-            Err(refusal) => return Err((refusal.into(), id)),
+            Err(refusal) => {
+                let failure = refusal.into();
+                return Err(Box::new(Stranger {
+                    failure,
+                    id,
+                    parts,
+                    address,
+                    trace: trace.context,
+                }));
+            }
         };
         let host = checked.authority.as_ref().map_or("", Authority::host);
         let Some(route) = version.routes.find(host, checked.path.path()) else {
-            return Err((Failure::NoRoute, id));
+            let failure = Failure::NoRoute;
+            return Err(Box::new(Stranger { failure, id, parts, address, trace: trace.context }));
         };
         let authority = checked.authority.as_ref().map(Authority::as_str);
         headers::strip_request(&mut parts.headers);
@@ -226,12 +236,22 @@ impl Proxy {
     }
 
     /// An answer to what never became an exchange.
-    fn turn_away(&self, failure: &Failure, id: &RequestId) -> Response<Body> {
+    fn turn_away(&self, stranger: Stranger) -> Response<Body> {
+        let Stranger { failure, id, parts, address, trace } = stranger;
         let reply = failure.reply();
         tracing::debug!(request_id = id.as_str(), "a request was turned away: {failure}");
         self.after.turned_away(reply.status, reply.error_type);
+        self.after.record(|| {
+            let target = parts.uri.path_and_query().map_or("", PathAndQuery::as_str);
+            let refused =
+                access::Refused { method: &parts.method, target, client: &address, reply };
+            let mut record = refused.record();
+            record.request_id = Some(id.as_str().into());
+            record.trace = Some(trace.to_filter());
+            record
+        });
         let mut response = local_response(reply.response(Some(id.as_str())));
-        headers::set_request_id(response.headers_mut(), id);
+        headers::set_request_id(response.headers_mut(), &id);
         response
     }
 
@@ -252,6 +272,16 @@ impl Proxy {
         }
         Arc::clone(&pools.pools[upstream][server])
     }
+}
+
+/// A request that never became an exchange.
+struct Stranger {
+    failure: Failure,
+    id: RequestId,
+    parts: request::Parts,
+    /// Where it came from.
+    address: Arc<str>,
+    trace: ids::TraceContext,
 }
 
 struct Opened {

@@ -141,8 +141,8 @@ def log_lines():
         f"GET /reset?email={urllib.parse.quote(c['email'])}&access_token={c['bearer']} HTTP/1.1",
         json.dumps(record),
         json.dumps({"level": "info", "message": json.dumps(record)}),
-        # Not as lines of its own: with a line of the other stream between them the rest of a key passes,
-        # which is a known hole.
+        pem,
+        f"WARN cannot read the key {pem}",
         json.dumps({"level": "warn", "message": "a bad line", "email": c["email"]}),
         "Traceback (most recent call last):",
         '  File "/srv/shop/pay.py", line 31, in pay',

@@ -301,6 +301,15 @@ allow = ["metrics", "state", "errors"]
 config = { hook = "on-request", do = "trap" }
 "#;
 
+/// Families that begin with what they count, and [`LIVE`] does not make it happen.
+const RARE: [&str; 5] = [
+    "tamis_canary_hits_total",
+    "tamis_delivery_queue_bytes",
+    "tamis_delivery_queue_length",
+    "tamis_metrics_collection_duration_seconds",
+    "tamis_state_errors_total",
+];
+
 /// A service that answers everything with 200, as long as the test lasts.
 fn service() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -416,12 +425,9 @@ fn a_running_tamis_shows_what_the_book_says() {
     }
     assert!(seen > 5, "the live blocks are gone");
     let shown = get(admin, "/metrics");
-    let page = page("metrics");
-    let silent = page.split("## Names without a series").nth(1).expect("the section");
-    let silent = silent.split("\n## ").next().unwrap_or_default();
-    for name in silent.split("| `tamis_").skip(1).filter_map(|rest| rest.split('`').next()) {
-        if shown.contains(&format!("\ntamis_{name}")) {
-            wrong.push(format!("`tamis_{name}` is counted after all"));
+    for name in families().keys().filter(|name| !RARE.contains(&name.as_str())) {
+        if !shown.contains(&format!("# TYPE {name} ")) {
+            wrong.push(format!("`{name}` is never counted"));
         }
     }
     let number = tamis.0.id().to_string();

@@ -6,21 +6,23 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
 
-use super::counts::LogCounts;
+use super::counts::{LogCounts, publish_server};
 use crate::config::Secret;
 use crate::filter::background::{Background, PageRequest};
 use crate::filter::canary::{self, Output, Watch};
 use crate::filter::scrub::Scrubbers;
 use crate::filter::{Filter as _, Hook, Origin, Passage, Stance};
 use crate::health::Board;
-use crate::metrics;
 use crate::plugin::Plugin;
+use crate::proxy::Version;
 use crate::server::admin::{Pages, plain};
+use crate::{metrics, server};
 
 /// Everything that pages show.
 pub struct AdminPages {
@@ -30,6 +32,10 @@ pub struct AdminPages {
     pub board: Board,
     /// The log corridor, whose counts join the metrics.
     pub logs: LogCounts,
+    /// What the server counts, for the metrics.
+    pub server: Arc<server::Counts>,
+    /// The upstreams in force.
+    pub version: Arc<ArcSwap<Version>>,
     /// The plugins, in the order of the configuration.
     pub plugins: Vec<Arc<Plugin>>,
     /// What cleans the pages of plugins.
@@ -129,6 +135,10 @@ impl AdminPages {
             plugin.publish_sizes(&self.metrics);
         }
         self.logs.publish(&self.metrics.logs);
+        publish_server(&self.server, &self.metrics.exchanges);
+        for upstream in &self.version.load().upstreams {
+            upstream.publish_connections();
+        }
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         if !self.watch.is_idle() {
             let shown = self.metrics.expose(text(ACCEPT), None);

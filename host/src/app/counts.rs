@@ -1,12 +1,42 @@
-//! The counts of the log corridor as metrics.
+//! What rooms count for themselves, as metrics: the log corridor and the server.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::filter::Severity;
+use crate::filter::queue::Waiting;
 use crate::log::Corridor;
 use crate::log::ledger::Reason;
-use crate::metrics;
+use crate::{metrics, server};
+
+/// Brings the families of the server up to date.
+pub fn publish_server(counts: &server::Counts, families: &metrics::Exchanges) {
+    #[expect(clippy::cast_precision_loss, reason = "nothing here comes near 2^53")]
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed) as f64;
+    show(&families.connections.with([]), counts.open.load(Ordering::Relaxed));
+    families.connections_accepted.with([]).set_to(read(&counts.accepted));
+    families.accept_errors.with([]).set_to(read(&counts.accept_errors));
+    let closed = [
+        ("overloaded", &counts.overloaded),
+        ("shed", &counts.shed),
+        ("first-byte-timeout", &counts.first_byte_timeouts),
+        ("head-timeout", &counts.head_timeouts),
+        ("write-timeout", &counts.write_timeouts),
+        ("idle-timeout", &counts.idle_timeouts),
+        ("refused", &counts.refused),
+        ("handshake", &counts.handshake_errors),
+        ("flood", &counts.floods),
+    ];
+    for (reason, counter) in closed {
+        families.connections_closed.with([reason]).set_to(read(counter));
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nothing here comes near 2^53")]
+fn show(gauge: &metrics::Gauge, number: usize) {
+    gauge.set(number as f64);
+}
 
 /// The counts of the log corridor on their way to the metrics.
 ///
@@ -35,7 +65,12 @@ impl LogCounts {
             *known = total.max(*known);
             new
         };
+        let show_queue = |source: &str, Waiting { items, weight }| {
+            show(&families.queue_length.with([source]), items);
+            show(&families.queue_bytes.with([source]), weight);
+        };
         for source in &snapshot.sources {
+            show_queue(&source.source, source.waiting);
             let levels = Severity::ALL.iter().map(|severity| severity.as_str()).chain(["unknown"]);
             for (level, count) in levels.zip(source.severities) {
                 let new = more("records", &source.source, level, count);
@@ -50,6 +85,7 @@ impl LogCounts {
             }
         }
         for sink in &snapshot.sinks {
+            show(&families.sink_queue_bytes.with([&sink.name]), sink.waiting.weight);
             let new = more("sink", &sink.name, "", sink.records.delivered);
             families.sink_records.with([&sink.name]).add(new);
             for reason in Reason::ALL {

@@ -78,10 +78,12 @@ impl Arguments {
     }
 
     fn verdict(&self, config: &Config, warnings: &[Warning]) -> String {
-        let mut what =
-            vec![count(config.routes.len(), "route"), count(config.plugins.len(), "plugin")];
+        let mut what = vec![
+            count(config.routes.len() as u64, "route"),
+            count(config.plugins.len() as u64, "plugin"),
+        ];
         if !warnings.is_empty() {
-            what.push(count(warnings.len(), "warning"));
+            what.push(count(warnings.len() as u64, "warning"));
         }
         let file = self.config.display();
         format!("{GOOD}fine{GOOD:#}{STRONG}: {file}{STRONG:#}, {}\n", what.join(", "))

@@ -128,7 +128,7 @@ impl Arguments {
             let found = Found::new(&scrape, &tally, withheld, begun.elapsed().as_secs_f64());
             self.tell(&found, offline.records.dropped(), terminal);
             if withheld > 0 {
-                let lines = count(usize::try_from(withheld).unwrap_or(usize::MAX), "line");
+                let lines = count(withheld, "line");
                 let why = format!("{lines} withheld, because the plugin failed on them");
                 return Err(Failure::failed(why));
             }
@@ -147,7 +147,7 @@ impl Arguments {
             let text = if self.json { found.json() } else { found.shown(self.dry_run) };
             terminal.complain(text.trim_end());
         } else if found.cut > 0 {
-            let pieces = count(usize::try_from(found.cut).unwrap_or(usize::MAX), "place");
+            let pieces = count(found.cut, "place");
             terminal.say(format_args!(
                 "{DOUBTFUL}warning{DOUBTFUL:#}: lines longer than {} were cut at {pieces}",
                 ByteSize(lines::LONGEST as u64)
@@ -159,7 +159,7 @@ impl Arguments {
             ));
         }
         if self.fail_on_match && !self.stats && found.hits() > 0 {
-            let values = count(usize::try_from(found.hits()).unwrap_or(usize::MAX), "value");
+            let values = count(found.hits(), "value");
             terminal.say(format_args!(
                 "{DOUBTFUL}found{DOUBTFUL:#}: {values}; `tamis redact --explain` says which"
             ));
@@ -421,8 +421,13 @@ impl Found {
             text.push_str(&row);
             text.push('\n');
         }
-        let speed = self.bytes as f64 / self.seconds.max(1e-6) / 1e6;
-        let (lines, bytes) = (self.lines, ByteSize(self.bytes));
+        // A few lines say nothing of how fast it went.
+        let speed = match self.bytes {
+            bytes if bytes < 1_000_000 => String::new(),
+            bytes => format!(", {:.0} MB/s", bytes as f64 / self.seconds.max(1e-6) / 1e6),
+        };
+        let bytes = ByteSize(self.bytes);
+        let lines = count(self.lines, "line");
         if !self.silent.is_empty() {
             let silent = format!("never: {}", self.silent.join(" "));
             for line in wrapped(&silent, WIDTH) {
@@ -431,12 +436,12 @@ impl Found {
         }
         let done = if dry_run { "would be redacted" } else { "redacted" };
         text.push_str(&format!(
-            "{STRONG}{hits} {done}{STRONG:#} {FAINT}in {changed} of {lines} lines, {bytes}, \
-             {speed:.0} MB/s{FAINT:#}\n"
+            "{STRONG}{hits} {done}{STRONG:#} {FAINT}in {changed} of {lines}, {bytes}{speed}{FAINT:#}\n"
         ));
         for (number, what) in [(self.withheld, "withheld"), (self.cut, "cut for their length")] {
             if number > 0 {
-                text.push_str(&format!("{DOUBTFUL}{number} lines {what}{DOUBTFUL:#}\n"));
+                let number = count(number, "line");
+                text.push_str(&format!("{DOUBTFUL}{number} {what}{DOUBTFUL:#}\n"));
             }
         }
         text
@@ -612,14 +617,14 @@ mod tests {
         let text = "redact_matches_total{plugin=\"redact\",rule=\"card\",place=\"log\"} 2\n\
                     redact_matches_total{plugin=\"redact\",rule=\"email\",place=\"log\"} 40\n\
                     redact_matches_total{plugin=\"redact\",rule=\"iban\",place=\"log\"} 0\n";
-        let tally = Tally { bytes: 2_000_000, lines: 1000, changed: 30, cut: 1 };
-        let found = Found::new(&Scrape::parse(text), &tally, 0, 0.01);
+        let tally = Tally { bytes: 20_000_000, lines: 1000, changed: 30, cut: 1 };
+        let found = Found::new(&Scrape::parse(text), &tally, 0, 0.1);
         let shown = strip_str(&found.shown(false)).to_string();
         assert!(
             shown.starts_with("  email        40\n  card          2\n  never: iban\n42 redacted in 30 of 1000 lines"),
             "{shown}"
         );
-        assert!(shown.contains("200 MB/s") && shown.contains("1 lines cut"), "{shown}");
+        assert!(shown.contains("200 MB/s") && shown.contains("1 line cut"), "{shown}");
         let json: serde_json::Value = serde_json::from_str(&found.json()).expect("JSON");
         assert_eq!(json["matches"][0][0], "email");
         assert_eq!(json["silent"][0], "iban");

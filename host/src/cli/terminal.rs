@@ -208,7 +208,7 @@ pub(super) fn width(text: &str) -> usize {
 }
 
 /// `1 plugin`, `2 plugins`.
-pub(super) fn count(number: usize, thing: &str) -> String {
+pub(super) fn count(number: u64, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -56,7 +56,9 @@ pub(super) fn load(
     }
     let source = Source::file(label, text);
     let (document, errors) = DeTable::parse_recoverable(source.text());
-    let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+    // Standard input lies in no folder: what it names is looked for where tamis was started.
+    let folder = path.parent().filter(|_| path != Path::new("/dev/stdin"));
+    let directory = folder.unwrap_or(Path::new("")).to_owned();
     let reader = Reader::new(&source, directory, environment);
     let config = walk(&reader, document.get_ref(), overrides);
     let mut findings = reader.into_findings();

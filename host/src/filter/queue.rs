@@ -20,6 +20,23 @@ pub struct Bound {
     pub weight: usize,
 }
 
+/// What is inside of a queue.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Items.
+    pub items: usize,
+    /// The sum of their weights.
+    pub weight: usize,
+}
+
+impl Waiting {
+    /// What is inside of `queue` now.
+    pub fn in_queue<T>(queue: &Queue<T>) -> Self {
+        let inner = queue.lock();
+        Self { items: inner.items.len(), weight: inner.weight }
+    }
+}
+
 /// One end or both of a bounded queue. Cheap to clone.
 #[derive(Debug)]
 pub struct Queue<T> {

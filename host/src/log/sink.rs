@@ -12,7 +12,7 @@ use async_trait::async_trait;
 
 use super::batch::{Parcel, Wanted};
 use super::ledger::Balance;
-use crate::filter::queue::Bound;
+use crate::filter::queue::{Bound, Waiting};
 
 pub mod file;
 pub mod format;
@@ -117,6 +117,8 @@ pub struct Snapshot {
     pub name: String,
     /// Its records.
     pub records: Balance,
+    /// Batches that wait for it, and their size.
+    pub waiting: Waiting,
     /// How often writing failed.
     pub failures: u64,
     /// How often a write took longer than its deadline.

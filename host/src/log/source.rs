@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::ledger::{Balance, Ledger, Reason};
 use super::{batch, parse};
-use crate::filter::queue::{Bound, Queue, Refused};
+use crate::filter::queue::{Bound, Queue, Refused, Waiting};
 use crate::filter::record::{Record, Source};
 use crate::filter::value::Severity;
 
@@ -66,6 +66,8 @@ pub struct Snapshot {
     pub lines: Balance,
     /// Records, from being made to being handed to the sinks.
     pub records: Balance,
+    /// Pieces of text and records that wait at its beginning, and their size.
+    pub waiting: Waiting,
     /// Bytes that were read.
     pub bytes: u64,
     /// Bytes that were dropped for want of room.
@@ -126,6 +128,7 @@ impl Inlet {
             source: Arc::clone(&self.source),
             lines: self.lines.balance(),
             records: self.records.balance(),
+            waiting: Waiting::in_queue(&self.queue),
             bytes: self.bytes.load(Ordering::Relaxed),
             bytes_dropped: self.bytes_dropped.load(Ordering::Relaxed),
             pieces: self.pieces.load(Ordering::Relaxed),

@@ -6,6 +6,7 @@
 use super::registry::{Family, Registry};
 use super::series::{Counter, Gauge, Histogram, Kind};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bounds, in seconds, of durations that a client can feel: those which OpenTelemetry prescribes
 /// for HTTP.
@@ -50,6 +51,13 @@ impl Settings {
             ),
         }
     }
+
+    /// A configuration came into force.
+    pub fn loaded(&self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.last_reload_successful.with([]).set(1.0);
+        self.last_reload_success_timestamp.with([]).set(now.as_secs_f64());
+    }
 }
 
 /// What plugins do, and what it costs.
@@ -65,14 +73,10 @@ pub struct Plugins {
     pub instances: Family<Gauge, 1>,
     /// Instances lost, by reason. Labels: `plugin`, `reason`.
     pub traps: Family<Counter, 2>,
-    /// Hooks that could not do their work, by what was done about it. Labels: `plugin`, `kind`, `effect`.
-    pub faults: Family<Counter, 3>,
     /// Faults counted against a plugin. Labels: `plugin`.
     pub strikes: Family<Counter, 1>,
     /// Edits that plugins answered with and the host applied. Labels: `plugin`, `hook`.
     pub edits: Family<Counter, 2>,
-    /// Edits that plugins answered with and the host refused. Labels: `plugin`, `hook`.
-    pub edits_refused: Family<Counter, 2>,
     /// Whether a plugin is in quarantine. Labels: `plugin`.
     pub quarantined: Family<Gauge, 1>,
     /// How often a plugin was put into quarantine. Labels: `plugin`.
@@ -123,12 +127,6 @@ impl Plugins {
                 "Instances lost, by reason.",
                 ["plugin", "reason"],
             ),
-            faults: counter(
-                registry,
-                "tamis_plugin_faults_total",
-                "Hooks that could not do their work, by what was done about it.",
-                ["plugin", "kind", "effect"],
-            ),
             strikes: counter(
                 registry,
                 "tamis_plugin_strikes_total",
@@ -139,12 +137,6 @@ impl Plugins {
                 registry,
                 "tamis_plugin_edits_total",
                 "Edits that plugins answered with and the host applied.",
-                ["plugin", "hook"],
-            ),
-            edits_refused: counter(
-                registry,
-                "tamis_plugin_edits_refused_total",
-                "Edits that plugins answered with and the host refused.",
                 ["plugin", "hook"],
             ),
             quarantined: gauge(
@@ -244,12 +236,10 @@ pub struct Logs {
     pub records: Family<Counter, 1>,
     /// Log records that were dropped before they reached a sink. Labels: `source`, `reason`.
     pub dropped_records: Family<Counter, 2>,
-    /// Entries in a bounded queue of the host. Labels: `queue`.
+    /// Pieces of text and records that wait at the beginning of the corridor. Labels: `source`.
     pub queue_length: Family<Gauge, 1>,
-    /// Size of the entries in a bounded queue of the host. Labels: `queue`.
+    /// Size of what waits at the beginning of the corridor. Labels: `source`.
     pub queue_bytes: Family<Gauge, 1>,
-    /// Entries that a bounded queue of the host did not take. Labels: `queue`, `reason`.
-    pub queue_dropped: Family<Counter, 2>,
     /// Size of the records that wait for a sink. Labels: `sink`.
     pub sink_queue_bytes: Family<Gauge, 1>,
     /// Records that a sink has taken. Labels: `sink`.
@@ -262,8 +252,6 @@ pub struct Logs {
     pub errors_captured: Family<Counter, 1>,
     /// Error events that were dropped before a sink saw them. Labels: `reason`.
     pub errors_dropped: Family<Counter, 1>,
-    /// When a receiver last took a notification. Labels: `receiver`.
-    pub last_notification_success_timestamp: Family<Gauge, 1>,
 }
 
 impl Logs {
@@ -283,21 +271,15 @@ impl Logs {
             ),
             queue_length: gauge(
                 registry,
-                "tamis_queue_length",
-                "Entries in a bounded queue of the host.",
-                ["queue"],
+                "tamis_log_queue_length",
+                "Pieces of text and records that wait at the beginning of the log corridor.",
+                ["source"],
             ),
             queue_bytes: gauge(
                 registry,
-                "tamis_queue_bytes",
-                "Size of the entries in a bounded queue of the host.",
-                ["queue"],
-            ),
-            queue_dropped: counter(
-                registry,
-                "tamis_queue_dropped_total",
-                "Entries that a bounded queue of the host did not take.",
-                ["queue", "reason"],
+                "tamis_log_queue_bytes",
+                "Size of what waits at the beginning of the log corridor.",
+                ["source"],
             ),
             sink_queue_bytes: gauge(
                 registry,
@@ -335,12 +317,6 @@ impl Logs {
                 "Error events that were dropped before a sink saw them.",
                 ["reason"],
             ),
-            last_notification_success_timestamp: gauge(
-                registry,
-                "tamis_last_notification_success_timestamp_seconds",
-                "When a receiver last took a notification.",
-                ["receiver"],
-            ),
         }
     }
 }
@@ -368,14 +344,14 @@ impl Redaction {
 /// Clients, their connections and exchanges.
 #[derive(Debug)]
 pub struct Exchanges {
-    /// Open connections of clients. Labels: `listener`.
-    pub connections: Family<Gauge, 1>,
-    /// Connections of clients that were accepted. Labels: `listener`.
-    pub connections_accepted: Family<Counter, 1>,
-    /// Connections of clients that are closed, by reason. Labels: `listener`, `reason`.
-    pub connections_closed: Family<Counter, 2>,
-    /// Attempts to accept a connection that failed. Labels: `listener`.
-    pub accept_errors: Family<Counter, 1>,
+    /// Open connections of clients.
+    pub connections: Family<Gauge, 0>,
+    /// Connections of clients that were accepted.
+    pub connections_accepted: Family<Counter, 0>,
+    /// Connections of clients that the host closed for a reason of its own. Labels: `reason`.
+    pub connections_closed: Family<Counter, 1>,
+    /// Attempts to accept a connection that failed.
+    pub accept_errors: Family<Counter, 0>,
     /// Exchanges by who answered: upstream, plugin, host, or nobody. Labels: `outcome`.
     pub ended: Family<Counter, 1>,
     /// Exchanges under way.
@@ -387,29 +363,24 @@ pub struct Exchanges {
 impl Exchanges {
     pub(super) fn new(registry: &Registry) -> Exchanges {
         Exchanges {
-            connections: gauge(
-                registry,
-                "tamis_connections",
-                "Open connections of clients.",
-                ["listener"],
-            ),
+            connections: gauge(registry, "tamis_connections", "Open connections of clients.", []),
             connections_accepted: counter(
                 registry,
                 "tamis_connections_accepted_total",
                 "Connections of clients that were accepted.",
-                ["listener"],
+                [],
             ),
             connections_closed: counter(
                 registry,
                 "tamis_connections_closed_total",
-                "Connections of clients that are closed, by reason.",
-                ["listener", "reason"],
+                "Connections of clients that the host closed for a reason of its own.",
+                ["reason"],
             ),
             accept_errors: counter(
                 registry,
                 "tamis_accept_errors_total",
                 "Attempts to accept a connection that failed.",
-                ["listener"],
+                [],
             ),
             ended: counter(
                 registry,

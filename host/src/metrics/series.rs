@@ -371,7 +371,7 @@ impl Counter {
     }
 
     /// Replaces a count that somebody else keeps, such as the processor time of the process.
-    pub(super) fn set_to(&self, count: f64) {
+    pub fn set_to(&self, count: f64) {
         self.cell.set(count);
     }
 

@@ -13,6 +13,7 @@
 
 mod answer;
 mod connection;
+mod tally;
 
 use std::{
     collections::HashMap,
@@ -30,6 +31,7 @@ use tokio::time::Instant;
 
 pub use answer::AnswerBody;
 use connection::{Connection, Fault, Sending};
+pub use tally::Tally;
 
 use super::{DialError, Dialer, Origin, Reach, UrlError};
 use crate::wire::{BodyError, Framing, HeadLimits, Refusal, Stream};
@@ -56,6 +58,8 @@ pub struct Settings {
     pub interim: u32,
     /// Which addresses may be dialled. Default anywhere.
     pub reach: Reach,
+    /// Where connections are counted. Default one of its own.
+    pub tally: Tally,
 }
 
 impl Default for Settings {
@@ -70,6 +74,7 @@ impl Default for Settings {
             head: HeadLimits::default(),
             interim: 8,
             reach: Reach::Anywhere,
+            tally: Tally::default(),
         }
     }
 }
@@ -317,7 +322,8 @@ impl Pool {
         self.counts.dialled.fetch_add(1, Ordering::Relaxed);
         let start = Instant::now();
         let stream = self.dialer.dial(&self.origin, self.settings.reach).await?;
-        Ok((Connection::new(stream, self.settings.head), start.elapsed()))
+        let mark = self.settings.tally.enter();
+        Ok((Connection::new(stream, self.settings.head, mark), start.elapsed()))
     }
 
     fn answer<B>(

@@ -60,12 +60,14 @@ impl Account {
             .filter(|kind| costs_instance(*kind))
             .map(|kind| (kind, families.traps.with([plugin, kind.as_str()])))
             .collect();
+        let quarantined = families.quarantined.with([plugin]);
+        quarantined.set(0.0);
         Self {
             plugin: Name::clone(plugin),
             hooks,
             strikes: families.strikes.with([plugin]),
             quarantines: families.quarantines.with([plugin]),
-            quarantined: families.quarantined.with([plugin]),
+            quarantined,
             lost,
             started: Instant::now(),
             logged: AtomicU64::new(0),

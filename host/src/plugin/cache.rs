@@ -186,7 +186,8 @@ fn explain(error: &wasmtime::Error) -> String {
     }
     if text.contains("not a component") || text.contains("attempted to parse a wasm module") {
         return format!(
-            "is a core module and not a component; make it one with `tamis build` ({text})"
+            "is a core module and not a component; make it one with `wasm-tools component new` \
+             ({text})"
         );
     }
     text

@@ -1,7 +1,6 @@
 //! From a core module that was built with the contract's bindings to a component.
 //!
-//! The build script includes this same file, and `tamis build` calls it, so the standard
-//! plugins and everybody else's are made alike. A module for `wasm32-unknown-unknown` needs
+//! The build scripts include this file. A module for `wasm32-unknown-unknown` needs
 //! no adapter and imports nothing but what it uses of the contract.
 
 use wit_component::ComponentEncoder;

@@ -58,6 +58,11 @@ impl Seat {
         slot.instance.as_ref().map_or(0, |instance| instance.memory())
     }
 
+    /// Whether an instance is in it; who is busy is.
+    pub fn is_taken(&self) -> bool {
+        self.slot.try_lock().map_or(true, |slot| slot.instance.is_some())
+    }
+
     /// Begins a call, waiting for the seat as long as `limit` allows.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ use http::StatusCode;
 use http_body::{Frame, SizeHint};
 use tokio::sync::Notify;
 
+use super::reply::Reply;
 use crate::filter::exchange::{Exchange, Moment, Outcome, Summary};
 use crate::filter::{Chain, Record, Severity, Value};
 use crate::metrics::{self, Counter, Gauge};
@@ -265,6 +266,14 @@ impl After {
         }))
     }
 
+    /// Hands on a record, if there are to be any.
+    pub fn record(&self, make: impl FnOnce() -> Record) {
+        if let Some(records) = &self.0.records {
+            // What finds no room is dropped, and counted by whoever had none.
+            records(make());
+        }
+    }
+
     /// A request was turned away before it became an exchange.
     pub fn turned_away(&self, status: StatusCode, reason: &'static str) {
         self.0.host.exchanges.own_answers.with([status.as_str(), reason]).increment();
@@ -327,12 +336,12 @@ impl After {
         {
             counter.increment();
         }
-        if let Some(records) = &self.0.records {
-            // What finds no room is dropped, and counted by whoever had none.
-            records(record(&exchange, &summary));
-        }
+        self.record(|| record(&exchange, &summary));
     }
 }
+
+/// The message of access records.
+const MESSAGE: &str = "Request completed";
 
 /// The access record: one wide event per exchange, fields by their OpenTelemetry names where
 /// there is one.
@@ -343,10 +352,9 @@ pub fn record(exchange: &Exchange, summary: &Summary) -> Record {
             Severity::Info
         }
     };
-    let mut record = Record::structured(Moment::now().wall, Some(severity), "Request completed");
+    let mut record = Record::structured(Moment::now().wall, Some(severity), MESSAGE);
     record.request_id = Some(Arc::clone(&exchange.request_id));
     record.trace = Some(exchange.trace.clone());
-    let text = |text: &str| Value::Text(text.to_owned());
     let number = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
     let mut attributes = Vec::with_capacity(14);
     let mut put = |name: &str, value: Value| attributes.push((name.to_owned(), value));
@@ -374,8 +382,50 @@ pub fn record(exchange: &Exchange, summary: &Summary) -> Record {
     if let Some(kind) = &summary.error_type {
         put("error.type", text(kind));
     }
+    // What plugins attached, and why it failed. The host's own fields stay what they are.
+    for (name, value) in exchange.attributes() {
+        if name != "upstream.name" && !attributes.iter().any(|(known, _)| *known == name) {
+            attributes.push((name, value));
+        }
+    }
     record.attributes = attributes;
     record
+}
+
+/// What is known of a request that was turned away before it became an exchange.
+#[derive(Debug)]
+pub struct Refused<'a> {
+    /// Its method.
+    pub method: &'a http::Method,
+    /// Path and query, as they came.
+    pub target: &'a str,
+    /// The address of the peer.
+    pub client: &'a str,
+    /// What it got.
+    pub reply: Reply,
+}
+
+impl Refused<'_> {
+    /// Its access record: the fields of [`record`] that there are.
+    pub fn record(&self) -> Record {
+        let mut record = Record::structured(Moment::now().wall, Some(Severity::Info), MESSAGE);
+        let (path, query) = self.target.split_once('?').unwrap_or((self.target, ""));
+        let mut put = |name: &str, value: Value| record.attributes.push((name.to_owned(), value));
+        put("method", text(self.method.as_str()));
+        put("path", text(path));
+        if !query.is_empty() {
+            put("query", text(query));
+        }
+        put("status_code", Value::Integer(self.reply.status.as_u16().into()));
+        put("client.address", text(self.client));
+        put("outcome", text(self.reply.outcome.as_str()));
+        put("error.type", text(self.reply.error_type));
+        record
+    }
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
 }
 
 /// Milliseconds with three places.

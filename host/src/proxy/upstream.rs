@@ -50,6 +50,8 @@ struct Counts {
     duration: Histogram,
     connect: Histogram,
     available: Gauge,
+    active: Gauge,
+    idle: Gauge,
     ejected: Counter,
 }
 
@@ -114,6 +116,8 @@ impl Upstream {
             duration: families.duration.with([name]),
             connect: families.connect_duration.with([name]),
             available: families.available.with([name]),
+            active: families.connections.with([name, "active"]),
+            idle: families.connections.with([name, "idle"]),
             ejected: families.ejections.with([name, "failures"]),
         };
         #[expect(clippy::cast_precision_loss, reason = "there are not that many servers")]
@@ -133,6 +137,15 @@ impl Upstream {
     /// The servers, in the operator's order.
     pub fn origins(&self) -> impl Iterator<Item = &crate::outbound::Origin> {
         self.servers.iter().map(|server| &server.origin)
+    }
+
+    /// Shows in the metrics how many connections there are now.
+    pub fn publish_connections(&self) {
+        let tally = &self.client.tally;
+        #[expect(clippy::cast_precision_loss, reason = "there are not that many connections")]
+        let show = |gauge: &Gauge, connections: usize| gauge.set(connections as f64);
+        show(&self.counts.active, tally.active());
+        show(&self.counts.idle, tally.idle());
     }
 
     /// The name of a server, for records.

@@ -1,6 +1,6 @@
 //! Makes a component of the core module that cargo built: `componentize MODULE COMPONENT`.
 //!
-//! What `tamis build` does, without it. Fails when the module does not keep to the contract.
+//! Fails when the module does not keep to the contract.
 
 use wit_component::ComponentEncoder;
 

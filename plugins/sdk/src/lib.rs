@@ -39,8 +39,8 @@
 //! # Building
 //!
 //! A plugin is a library of the crate type `cdylib`, built for `wasm32-unknown-unknown` with
-//! `panic = "abort"` and the target feature `simd128`, and made into a component by `wit-component`.
-//! `tamis build` does all of it.
+//! `panic = "abort"` and the target feature `simd128`, and made into a component by `wit-component`;
+//! the example `componentize` of this crate does the last step.
 //!
 //! There is no WASI: `std::time::Instant::now` and `SystemTime::now` panic (take [`Instant`] and
 //! [`Timestamp`]), files and sockets fail, and every `HashMap` is seeded alike. A panic is logged

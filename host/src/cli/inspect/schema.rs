@@ -23,7 +23,7 @@ pub(super) fn example(schema: &Value, table: &str) -> Option<Vec<String>> {
     if !is_table(schema) {
         return None;
     }
-    writer.table(schema, table, 0, false);
+    writer.table(schema, table, false, 0, false);
     writer.lines.truncate(LINES);
     (writer.lines.len() > 1).then_some(writer.lines)
 }
@@ -57,7 +57,14 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes a table: the values first, then the tables in it, as TOML wants it.
-    fn table(&mut self, schema: &'a Value, name: &str, depth: usize, optional: bool) {
+    fn table(
+        &mut self,
+        schema: &'a Value,
+        name: &str,
+        is_list: bool,
+        depth: usize,
+        optional: bool,
+    ) {
         if depth > DEPTH || self.lines.len() > LINES {
             return;
         }
@@ -66,7 +73,9 @@ impl<'a> Writer<'a> {
         // A table that only holds tables needs no header of its own.
         let has_header = depth == 0 || schema["properties"].is_object() || !is_table(named);
         if has_header {
-            self.lines.push(format!("{hide}[{name}]"));
+            // Tables below one of a list are named without its second pair of brackets.
+            let (open, close) = if is_list { ("[[", "]]") } else { ("[", "]") };
+            self.lines.push(format!("{hide}{open}{name}{close}"));
         }
         let required = |key: &str| {
             let all = schema["required"].as_array();
@@ -96,7 +105,7 @@ impl<'a> Writer<'a> {
                 self.gap();
             }
             self.comment(&schema["additionalProperties"], named, false);
-            self.table(named, &format!("{name}.NAME"), depth + 1, true);
+            self.table(named, &format!("{name}.NAME"), false, depth + 1, true);
         } else if named.is_object() {
             self.comment(&schema["additionalProperties"], named, false);
             let value = self.value(named, named);
@@ -107,9 +116,7 @@ impl<'a> Writer<'a> {
             self.comment(property, inner, required(key));
             let name = format!("{name}.{}", bare(key));
             let is_list = self.resolved(property)["type"] == "array";
-            // `[[name]]`, once the brackets are put around it.
-            let name = if is_list { format!("[{name}]") } else { name };
-            self.table(inner, &name, depth + 1, !shown);
+            self.table(inner, &name, is_list, depth + 1, !shown);
         }
     }
 
@@ -259,7 +266,10 @@ mod tests {
                 "checks": { "additionalProperties": { "properties": { "url": { "type": "string" } } } },
                 "words": { "additionalProperties": { "type": "string", "description": "One." } },
             },
-            "$defs": { "rule": { "required": ["name"], "properties": { "name": { "type": "string" } } } },
+            "$defs": { "rule": { "required": ["name"], "properties": {
+                "name": { "type": "string" },
+                "headers": { "additionalProperties": { "type": "string" } },
+            } } },
         });
         let lines = example(&schema, "plugins.x.config").expect("a table");
         let text = lines.join("\n");
@@ -271,7 +281,8 @@ mod tests {
             "#tags = [\"\"]\n",
             "#depth = 3\n",
             "\n# How it is asked. Has to be there.\n[plugins.x.config.check]\n#path = \"/\"\n",
-            "\n#[[plugins.x.config.rule]]\n# Has to be there.\n#name = \"\"",
+            "\n#[[plugins.x.config.rule]]\n# Has to be there.\n#name = \"\"\n\n\
+             #[plugins.x.config.rule.headers]\n#NAME = \"\"",
             "\n\n#[plugins.x.config.words]\n# One.\n#NAME = \"\"",
             "\n\n#[plugins.x.config.checks.NAME]\n#url = \"\"",
         ] {

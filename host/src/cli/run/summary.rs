@@ -74,7 +74,7 @@ impl Summary {
         if let Some(admin) = admin {
             let _ = write!(line, ", metrics at http://{admin}/metrics");
         }
-        let _ = write!(line, ", {}", count(self.routes.len(), "route"));
+        let _ = write!(line, ", {}", count(self.routes.len() as u64, "route"));
         let names: Vec<_> = plugins.iter().map(|plugin| plugin.name.as_str()).collect();
         let _ = write!(line, ", plugins: {}", joined(&names));
         line

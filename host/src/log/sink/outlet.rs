@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Settings, Sink, Snapshot};
-use crate::filter::queue::{Queue, Refused};
+use crate::filter::queue::{Queue, Refused, Waiting};
 use crate::log::batch::{Batch, Parcel};
 use crate::log::ledger::{Ledger, Reason};
 
@@ -153,6 +153,7 @@ impl Outlet {
         Snapshot {
             name: self.settings.name.clone(),
             records,
+            waiting: Waiting::in_queue(&self.queue),
             failures: state.failures,
             stuck: state.stuck,
             failing: state.failing,

@@ -25,7 +25,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Request, Settings, Wait};
+use super::{Request, Settings, Wait, tally::Mark};
 use crate::wire::{BodyError, Deadline, Head, HeadLimits, Refusal, Stream, head::Scanner};
 
 /// Bytes read at once.
@@ -54,6 +54,7 @@ pub(super) struct Connection {
     wrote: bool,
     /// When the connection was last given back, taken, or made.
     since: Instant,
+    mark: Mark,
 }
 
 /// Why an exchange failed before the head of the answer.
@@ -126,7 +127,7 @@ impl<B> Sending<B> {
 }
 
 impl Connection {
-    pub(super) fn new(stream: Stream, limits: HeadLimits) -> Self {
+    pub(super) fn new(stream: Stream, limits: HeadLimits, mark: Mark) -> Self {
         Self {
             stream,
             scanner: Scanner::answers(limits),
@@ -141,6 +142,7 @@ impl Connection {
             heard: false,
             wrote: false,
             since: Instant::now(),
+            mark,
         }
     }
 
@@ -452,6 +454,7 @@ impl Connection {
         self.since = Instant::now();
         // The timer stays where it is: it will be moved before it is looked at again.
         self.deadline.clear();
+        self.mark.rest(true);
         self.input.is_empty() && !self.has_output()
     }
 
@@ -459,6 +462,7 @@ impl Connection {
     /// up.
     pub(super) fn take_up(&mut self, now: Instant) -> bool {
         self.since = now;
+        self.mark.rest(false);
         self.stream.is_quiet()
     }
 

@@ -15,9 +15,9 @@ pub(super) struct Key {
     lines: u16,
 }
 
-/// `-----BEGIN … PRIVATE KEY-----`, also of OpenSSH and of PGP.
+/// `-----BEGIN … PRIVATE KEY-----`, also of OpenSSH and of PGP, alone or behind what a logger wrote.
 pub(super) fn start(line: &[u8]) -> Option<Start> {
-    let begins = line.starts_with(b"-----BEGIN ")
+    let begins = contains(line, b"-----BEGIN ")
         && line.trim_ascii_end().ends_with(b"-----")
         && contains(line, b"PRIVATE KEY");
     begins.then(|| Start::strong(Key { lines: 0 }, 0))
@@ -69,6 +69,18 @@ mod tests {
              = MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n\
              = ab==\n\
              = {dashes}END RSA PRIVATE KEY{dashes}\n\
+             - behind\n"
+        ));
+    }
+
+    #[test]
+    fn a_key_may_begin_behind_what_a_logger_wrote() {
+        let dashes = "-----";
+        check(&format!(
+            "\
+             = 2026-11-25 WARN cannot read {dashes}BEGIN PRIVATE KEY{dashes}\n\
+             = MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n\
+             = {dashes}END PRIVATE KEY{dashes}\n\
              - behind\n"
         ));
     }
