@@ -18,7 +18,7 @@ pub(super) struct Key {
 /// `-----BEGIN … PRIVATE KEY-----`, also of OpenSSH and of PGP, alone or behind what a logger wrote.
 pub(super) fn start(line: &[u8]) -> Option<Start> {
     let begins = contains(line, b"-----BEGIN ")
-        && line.trim_ascii_end().ends_with(b"-----")
+        && line.ends_with(b"-----")
         && contains(line, b"PRIVATE KEY");
     begins.then(|| Start::strong(Key { lines: 0 }, 0))
 }

@@ -78,13 +78,22 @@ pub(super) fn may_begin(line: &[u8]) -> bool {
         None => true,
         Some(b'A'..=b'Z' | b'a'..=b'z' | b' ' | b'\t' | b'/' | b'#' | b'.' | 0x1b) => true,
         Some(b'[') if line.len() <= 12 => true,
-        Some(b'-') => line.starts_with(b"-----BEGIN "),
-        Some(_) => line.last() == Some(&b':') && python::ends_in_traceback(line),
+        Some(_) => match line.last() {
+            Some(b':') => python::ends_in_traceback(line),
+            Some(b'-') => pem::start(line).is_some(),
+            _ => false,
+        },
     }
 }
 
 /// The trace that `line` begins, given the lines before it.
 pub(super) fn start(before: &Before<'_>, line: &[u8]) -> Option<Start> {
+    // Wherever a key begins, it is no trace.
+    if line.last() == Some(&b'-')
+        && let Some(key) = pem::start(line)
+    {
+        return Some(key);
+    }
     match *line.first()? {
         b' ' | b'\t' => {
             let text = line.trim_ascii_start();
@@ -99,7 +108,6 @@ pub(super) fn start(before: &Before<'_>, line: &[u8]) -> Option<Start> {
                 _ => ruby::indented(before, line),
             }
         }
-        b'-' => pem::start(line),
         b'#' => php::frames(before, line).or_else(|| dart::frames(before, line)),
         b'[' if line.len() <= 12 => php::frames(before, line),
         _ if line.last() == Some(&b':') && python::ends_in_traceback(line) => python::start(line),
