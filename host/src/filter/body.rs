@@ -423,16 +423,23 @@ fn end_of_events(text: &[u8]) -> Option<usize> {
     end
 }
 
+/// What nobody states the type of may be anything, so also what is wanted.
 fn wants_media_type(limits: &BodyLimits, headers: &HeaderMap) -> bool {
     if limits.media_types.is_empty() {
         return true;
     }
-    let Some(stated) = media_type(headers) else { return false };
+    let Some(stated) = media_type(headers) else { return true };
     let (stated_type, stated_subtype) = stated.split_once('/').unwrap_or((stated, ""));
     limits.media_types.iter().any(|wanted| {
         let (wanted_type, wanted_subtype) = wanted.split_once('/').unwrap_or((wanted, "*"));
-        let fits =
-            |wanted: &str, stated: &str| wanted == "*" || wanted.eq_ignore_ascii_case(stated);
+        let fits = |wanted: &str, stated: &str| match wanted.strip_prefix('*') {
+            None => wanted.eq_ignore_ascii_case(stated),
+            // `*` and `*+json`.
+            Some(end) => stated
+                .len()
+                .checked_sub(end.len())
+                .is_some_and(|at| stated.as_bytes()[at..].eq_ignore_ascii_case(end.as_bytes())),
+        };
         fits(wanted_type, stated_type) && fits(wanted_subtype, stated_subtype)
     })
 }

@@ -2,12 +2,13 @@
 //!
 //! One engine and one set of rules for every way out: the log corridor in blocks, records with
 //! fields among them as lines of JSON, texts that leave otherwise, and, where the configuration
-//! asks for it, the bodies and headers of responses, in pieces cut anywhere.
+//! asks for it, the bodies and heads of requests and responses, in pieces cut anywhere.
 //!
 //! This file speaks to the host; the others are the engine, tested natively. A guard: when it
 //! fails, nothing goes on.
 
 mod action;
+mod body;
 mod bytes;
 mod candidate;
 mod cipher;
@@ -46,11 +47,13 @@ pub use stream::{Answer, Splice, Stream};
 use std::collections::HashMap;
 
 use tamis_sdk::{
-    Batch, Chunk, ChunkAction, Config, Edits, Exchange, Exchanges, Fields, LogForm, Next, Passage,
-    Phase, Plugin, Record, Response, Severity, Subscription, Summary, Value, host, metrics, next,
-    plugin, respond,
+    Batch, Chunk, ChunkAction, Config, Edits, Exchange, Exchanges, Fields, Header, LogForm, Next,
+    Passage, Phase, Plugin, Record, Request, Response, Severity, Subscription, Summary, Value,
+    host, metrics, next, plugin, respond,
 };
 
+use crate::body::{Body, Reading, Unreadable};
+use crate::place::MEDIA_TYPES;
 use crate::sets::Sets;
 use crate::settings::Settings;
 
@@ -75,23 +78,32 @@ pub struct Redact {
     sets: Sets,
     scratch: Scratch,
     found: Found,
-    /// The bodies under way.
-    bodies: Exchanges<Body>,
+    /// The bodies under way; both of an exchange may be at once.
+    bodies: Exchanges<Bodies>,
     /// What goes on from one block of a source to the next.
     sources: HashMap<String, Stream>,
     /// Only with `explain`.
     explainer: Option<Explainer>,
 }
 
-/// One body on its way through.
-struct Body {
-    stream: Stream,
-    /// Which of the sets has it.
-    set: usize,
+/// The bodies of one exchange.
+#[derive(Default)]
+struct Bodies {
+    request: Option<Body>,
+    response: Option<Body>,
 }
 
-/// The answer instead of a response that must not go on.
-const REFUSED: u16 = 502;
+/// One way through the plugin: what differs between requests and responses.
+struct Way {
+    /// Whether bodies are redacted.
+    bodies: bool,
+    /// The attribute with the receipt for a body, for the access record.
+    receipt: &'static str,
+    /// The answer instead of a message that must not go on: it holds what may not be sent.
+    refused: u16,
+    /// The answer instead of a message that cannot be read.
+    unreadable: u16,
+}
 
 #[plugin(guard, metrics(Found), schema = SCHEMA, exchanges(bodies))]
 impl Plugin for Redact {
@@ -140,105 +152,98 @@ impl Plugin for Redact {
             // A block can be changed, but no record of it can be kept from going on.
             logs.form = LogForm::Raw;
         }
-        let Settings { responses, response_headers, .. } = &self.settings;
-        match (responses, response_headers.is_empty()) {
-            (false, true) => {
-                subscription.response = None;
-                subscription.done = None;
-            }
-            (false, false) => {
-                if let Some(Phase { fields, body }) = &mut subscription.response {
-                    *fields = Fields::only(response_headers.iter().cloned());
-                    *body = tamis_sdk::BodyMode::Skip;
-                }
-                subscription.done = None;
-            }
-            (true, _) => {
-                if let Some(Phase { fields, .. }) = &mut subscription.response {
-                    let names = response_headers.iter().map(String::as_str);
-                    let names = names.chain(["content-type"]).map(str::to_owned);
-                    *fields = Fields::only(names);
-                }
-            }
+        let settings = &self.settings;
+        narrow(
+            &mut subscription.request,
+            settings.sees_requests(),
+            settings.requests,
+            &settings.request_headers,
+        );
+        narrow(
+            &mut subscription.response,
+            settings.sees_responses(),
+            settings.responses,
+            &settings.response_headers,
+        );
+        if !settings.requests && !settings.responses {
+            subscription.done = None;
         }
+    }
+
+    /// Only with `requests`, `request-headers` or `request-target`.
+    #[fields("content-type")]
+    fn on_request(&mut self, request: Request) -> Next {
+        let set = self.sets.of_exchange(self.route(request.exchange));
+        let mut answer = next();
+        if self.settings.request_target {
+            let target = self.sets.engine(set).url(&request.target, &mut self.scratch);
+            if let Some(target) = target {
+                answer = answer.set_target(target);
+            }
+            self.count("request-target");
+        }
+        let engine = self.sets.engine(set);
+        let names = &self.settings.request_headers;
+        answer = headers(engine, names, &request.headers, &mut self.scratch, answer);
+        self.count("request-header");
+        let way = Way {
+            bodies: self.settings.requests && !request.ends,
+            receipt: "tamis.redact.request",
+            refused: 422,
+            unreadable: 415,
+        };
+        let (body, answer) = self.head(set, &way, request.header("content-type"), answer);
+        if let Some(body) = body {
+            self.bodies.get_or_insert_with(request.exchange, Bodies::default).request = Some(body);
+        }
+        answer
+    }
+
+    /// Only with `requests`. What holds a value that blocks is cut off: its head has gone on.
+    #[body(transform, max = "1024 GiB", decode)]
+    fn on_request_body(&mut self, chunk: Chunk) -> ChunkAction {
+        let bodies = self.bodies.get_or_insert_with(chunk.exchange, Bodies::default);
+        let body = bodies.request.get_or_insert_with(|| Body::new(Kind::Text, Sets::EVERYWHERE));
+        let engine = self.sets.engine(body.set());
+        let unreadable = self.settings.unreadable;
+        let answer = body.push(engine, &chunk.data, chunk.last, unreadable, &mut self.scratch);
+        self.chunk("request-body", answer)
     }
 
     /// Only with `responses` or `response-headers`.
     #[fields("content-type")]
     fn on_response(&mut self, response: Response) -> Next {
-        if self.settings.responses && !response.ends {
-            let kind = response.header("content-type").and_then(Kind::of_media_type);
-            let stream = Stream::new(kind.unwrap_or(Kind::Text));
-            let set = self.sets.of_response(self.route(response.exchange));
-            self.bodies.insert(response.exchange, Body { stream, set });
-        }
-        if self.settings.response_headers.is_empty() {
-            return next();
-        }
-        let set = self.sets.of_response(self.route(response.exchange));
+        let set = self.sets.of_exchange(self.route(response.exchange));
         let engine = self.sets.engine(set);
-        let mut answer = next();
-        for name in &self.settings.response_headers {
-            let values: Vec<_> = response.header_values(name).collect();
-            let fields: Vec<_> =
-                values.iter().map(|value| engine.field(name, value, &mut self.scratch)).collect();
-            if fields.iter().all(|field| *field == Field::Keep) {
-                continue;
-            }
-            answer = answer.remove_header(name);
-            for (value, field) in values.into_iter().zip(fields) {
-                match field {
-                    Field::Keep => answer = answer.append_header(name, value),
-                    Field::Set(value) => answer = answer.append_header(name, value),
-                    Field::Remove => {}
-                }
-            }
-        }
+        let names = &self.settings.response_headers;
+        let answer = headers(engine, names, &response.headers, &mut self.scratch, next());
         self.count("header");
-        if self.scratch.take_refusal() {
-            self.bodies.remove(response.exchange);
-            return respond(REFUSED).into();
+        let way = Way {
+            bodies: self.settings.responses && !response.ends,
+            receipt: "tamis.redact",
+            refused: 502,
+            unreadable: 502,
+        };
+        let (body, answer) = self.head(set, &way, response.header("content-type"), answer);
+        if let Some(body) = body {
+            self.bodies.get_or_insert_with(response.exchange, Bodies::default).response =
+                Some(body);
         }
         answer
     }
 
     /// Only with `responses`.
-    #[body(
-        transform,
-        max = "1024 GiB",
-        types(
-            "text/*",
-            "application/json",
-            "application/problem+json",
-            "application/ld+json",
-            "application/hal+json",
-            "application/vnd.api+json",
-            "application/x-ndjson",
-            "application/xml",
-            "application/x-www-form-urlencoded"
-        ),
-        decode
-    )]
+    #[body(transform, max = "1024 GiB", decode)]
     fn on_response_body(&mut self, chunk: Chunk) -> ChunkAction {
-        let set = self.sets.of_response(None);
-        let new = || Body { stream: Stream::new(Kind::Text), set };
-        let body = self.bodies.get_or_insert_with(chunk.exchange, new);
-        let engine = self.sets.engine(body.set);
-        let answer = body.stream.push(engine, &chunk.data, chunk.last, &mut self.scratch);
-        self.count("body");
-        if self.scratch.take_refusal() {
-            return ChunkAction::Abort;
-        }
-        match answer {
-            Answer::Pass => ChunkAction::Pass,
-            Answer::Splice(splices) => {
-                ChunkAction::Splice(splices.into_iter().map(splice).collect())
-            }
-            Answer::Replace(bytes) => ChunkAction::Replace(bytes),
-        }
+        let bodies = self.bodies.get_or_insert_with(chunk.exchange, Bodies::default);
+        let body = bodies.response.get_or_insert_with(|| Body::new(Kind::Text, Sets::EVERYWHERE));
+        let engine = self.sets.engine(body.set());
+        let unreadable = self.settings.unreadable;
+        let answer = body.push(engine, &chunk.data, chunk.last, unreadable, &mut self.scratch);
+        self.chunk("body", answer)
     }
 
-    /// Only with `responses`: frees what is kept of a body.
+    /// Only with `requests` or `responses`: frees what is kept of bodies.
     fn on_done(&mut self, _: Summary) {}
 
     #[logs(block, access_log)]
@@ -277,6 +282,47 @@ impl Redact {
         match exchange.fact("url.path") {
             Some(Value::Text(path)) => self.sets.route(&path),
             _ => None,
+        }
+    }
+
+    /// What becomes of a message by its head, and its body if that is to be read.
+    fn head(
+        &mut self,
+        set: usize,
+        way: &Way,
+        media_type: Option<&str>,
+        answer: Next,
+    ) -> (Option<Body>, Next) {
+        if self.scratch.take_refusal() {
+            return (None, respond(way.refused).into());
+        }
+        if !way.bodies {
+            return (None, answer);
+        }
+        let reading = Reading::of(media_type);
+        let answer = answer.set_attribute(way.receipt, reading.receipt());
+        match (reading, self.settings.unreadable) {
+            (Reading::Text(kind), _) => (Some(Body::new(kind, set)), answer),
+            // The host does not hand these over.
+            (Reading::NoText, _) => (None, answer),
+            (Reading::Unreadable, Unreadable::Reject) => (None, respond(way.unreadable).into()),
+            (Reading::Unreadable, Unreadable::DropBody) => (None, answer.set_body(Vec::new())),
+            (Reading::Unreadable, Unreadable::Pass) => (Some(Body::passing(set)), answer),
+        }
+    }
+
+    fn chunk(&mut self, place: &str, answer: Option<Answer>) -> ChunkAction {
+        self.count(place);
+        if self.scratch.take_refusal() {
+            return ChunkAction::Abort;
+        }
+        match answer {
+            None => ChunkAction::Abort,
+            Some(Answer::Pass) => ChunkAction::Pass,
+            Some(Answer::Splice(splices)) => {
+                ChunkAction::Splice(splices.into_iter().map(splice).collect())
+            }
+            Some(Answer::Replace(bytes)) => ChunkAction::Replace(bytes),
         }
     }
 
@@ -368,6 +414,51 @@ impl Redact {
             self.found.matches.add([rule, place], count as f64);
         }
     }
+}
+
+/// Redacts the headers of these names.
+fn headers(
+    engine: &Engine,
+    names: &[String],
+    headers: &[Header],
+    scratch: &mut Scratch,
+    mut answer: Next,
+) -> Next {
+    for name in names {
+        let values = headers.iter().filter(|(known, _)| known == name);
+        let fields: Vec<_> =
+            values.map(|(_, value)| (value, engine.field(name, value, scratch))).collect();
+        if fields.iter().all(|(_, field)| *field == Field::Keep) {
+            continue;
+        }
+        answer = answer.remove_header(name);
+        for (value, field) in fields {
+            match field {
+                Field::Keep => answer = answer.append_header(name, value),
+                Field::Set(value) => answer = answer.append_header(name, value),
+                Field::Remove => {}
+            }
+        }
+    }
+    answer
+}
+
+/// Asks of one phase for no more than what is needed: nothing, only some headers, or bodies as well.
+fn narrow(phase: &mut Option<Phase>, is_seen: bool, with_bodies: bool, headers: &[String]) {
+    if !is_seen {
+        *phase = None;
+    }
+    let Some(Phase { fields, body }) = phase else { return };
+    let mut names = headers.to_vec();
+    if with_bodies {
+        names.push("content-type".into());
+        if let Some(limits) = body.limits_mut() {
+            limits.media_types = MEDIA_TYPES.map(str::to_owned).into();
+        }
+    } else {
+        *body = tamis_sdk::BodyMode::Skip;
+    }
+    *fields = Fields::only(names);
 }
 
 /// Writes a note as a record of the plugin's own: `hit` or `miss`, and what there is to say as

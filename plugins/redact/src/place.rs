@@ -12,6 +12,28 @@ pub enum Kind {
     Form,
 }
 
+/// The media types of texts, as patterns: all of which [`Kind::of_media_type`] knows the kind.
+pub(crate) const MEDIA_TYPES: [&str; 18] = [
+    "text/*",
+    "*/json",
+    "*/*+json",
+    "*/*+xml",
+    "application/x-www-form-urlencoded",
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/jsonlines",
+    "application/x-jsonlines",
+    "application/json-seq",
+    "application/xml",
+    "application/yaml",
+    "application/x-yaml",
+    "application/toml",
+    "application/graphql",
+    "application/javascript",
+    "application/ecmascript",
+];
+
 impl Kind {
     /// The kind of a body by its media type, with or without parameters; `None` for types that are
     /// no text.
@@ -60,6 +82,14 @@ mod tests {
             ("nonsense", None),
         ] {
             assert_eq!(Kind::of_media_type(media_type), kind, "`{media_type}`");
+        }
+    }
+
+    #[test]
+    fn every_type_that_is_asked_for_has_a_kind() {
+        for pattern in MEDIA_TYPES {
+            let media_type = pattern.replace('*', "x");
+            assert!(Kind::of_media_type(&media_type).is_some(), "`{media_type}`");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which rules act where: on logs, on the bodies of responses, on some routes, on some sources.
+//! Which rules act where: on logs, on requests and responses, on some routes, on some sources.
 //!
 //! Every place has an engine of its own; places that are not configured apart share one. All of them
 //! know the same rules by the same places in the catalogue, so that what they count can be added up.
@@ -59,11 +59,14 @@ impl Sets {
                 }
             }
         }
-        let on_responses = config.get("responses").is_some_and(|on| *on == Value::Bool(true))
+        let is_on = |key: &str| config.get(key).is_some_and(|on| *on == Value::Bool(true));
+        let on_messages = ["requests", "request-target", "responses"].into_iter().any(is_on)
+            || config.get("request-headers").is_some()
             || config.get("response-headers").is_some();
-        if !sets.routes.is_empty() && !on_responses {
+        if !sets.routes.is_empty() && !on_messages {
             let hint = "write `responses = true` to redact the bodies of responses";
-            errors.push(error("/route", "nothing of a response is redacted here", Some(hint)));
+            let message = "nothing of a request or response is redacted here";
+            errors.push(error("/route", message, Some(hint)));
         }
         for (index, place) in places(global, "source", &mut errors).into_iter().enumerate() {
             let at = format!("/source/{index}");
@@ -90,7 +93,7 @@ impl Sets {
         &self.engines[place]
     }
 
-    /// Whether engines of responses depend on the path.
+    /// Whether engines of requests and responses depend on the path.
     pub(crate) fn has_routes(&self) -> bool {
         !self.routes.is_empty()
     }
@@ -100,8 +103,8 @@ impl Sets {
         first(&self.routes, path)
     }
 
-    /// The place of the engine of what a response on this route holds.
-    pub(crate) fn of_response(&self, route: Option<usize>) -> usize {
+    /// The place of the engine of what is on this route.
+    pub(crate) fn of_exchange(&self, route: Option<usize>) -> usize {
         route.unwrap_or(Sets::EVERYWHERE)
     }
 
@@ -251,7 +254,7 @@ mod tests {
             ("/pay/1", "[email] 4111 1111 1111 1111 password=hunter2"),
             ("/open/x", TEXT),
         ] {
-            assert_eq!(written(&sets, sets.of_response(sets.route(path))), expected, "{path}");
+            assert_eq!(written(&sets, sets.of_exchange(sets.route(path))), expected, "{path}");
         }
         let of = |source: &str| written(&sets, sets.of_source(source));
         assert_eq!(of("file:a.log"), "[email] **********1111 password=[redacted]");

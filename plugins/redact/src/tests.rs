@@ -17,9 +17,14 @@ fn body(config: serde_json::Value, path: &str, text: &str) -> Option<String> {
     let mut response = Response::new(200).with_header("content-type", "application/json");
     response.exchange = exchange;
     response.ends = false;
-    assert_eq!(redact.on_response(response), next());
+    assert_eq!(redact.on_response(response), next().set_attribute("tamis.redact", "ran"));
     let chunk = Chunk { exchange, ..Chunk::new(text) };
-    match redact.on_response_body(chunk) {
+    let action = redact.on_response_body(chunk);
+    goes_on(action, text)
+}
+
+fn goes_on(action: ChunkAction, text: &str) -> Option<String> {
+    match action {
         ChunkAction::Pass => Some(text.into()),
         ChunkAction::Replace(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
         ChunkAction::Splice(splices) => {
@@ -79,6 +84,61 @@ fn headers_that_are_named_are_redacted_by_all_rules() {
         let (mut redact, _) = start(&config);
         assert_eq!(redact.on_response(location()), expected, "{config}");
     }
+}
+
+#[test]
+fn requests_are_redacted_where_that_is_asked_for() {
+    let host = Host::start();
+    let (mut redact, subscription) = start(&serde_json::json!({
+        "requests": true,
+        "request-headers": ["referer"],
+        "request-target": true,
+        "route": [{"paths": ["/payments/*"], "mode": "block"}],
+    }));
+    assert!(subscription.request.is_some() && subscription.response.is_none());
+    let request = |path: &str, target: &str| {
+        let exchange = Exchange::new(7);
+        host.set_fact(exchange, "url.path", path);
+        let mut request = Request::new("POST", target)
+            .with_header("content-type", "application/json")
+            .with_header("referer", "https://shop.example/?mail=jane@example.com");
+        request.exchange = exchange;
+        request.ends = false;
+        request
+    };
+    let edits = next()
+        .set_target("/users?mail=%5Bemail%5D&page=2")
+        .remove_header("referer")
+        .append_header("referer", "https://shop.example/?mail=[email]")
+        .set_attribute("tamis.redact.request", "ran");
+    assert_eq!(redact.on_request(request("/users", "/users?mail=jane@example.com&page=2")), edits);
+    let chunk = Chunk { exchange: Exchange::new(7), ..Chunk::new(BODY) };
+    let expected = r#"{"mail":"[email]","card":"**********1111"}"#;
+    assert_eq!(goes_on(redact.on_request_body(chunk), BODY).as_deref(), Some(expected));
+    assert_eq!(redact.on_request(request("/payments/1", "/payments/1")), respond(422).into());
+}
+
+#[test]
+fn what_cannot_be_read_gets_what_was_configured() {
+    Host::start();
+    use serde_json::json;
+    let receipt = || next().set_attribute("tamis.redact", "skipped:charset");
+    for (config, expected) in [
+        (json!({"responses": true}), respond(502).into()),
+        (json!({"responses": true, "unreadable": "pass"}), receipt()),
+        (json!({"responses": true, "unreadable": "drop-body"}), receipt().set_body("")),
+    ] {
+        let (mut redact, _) = start(&config);
+        let kind = "text/plain; charset=utf-16";
+        let mut response = Response::new(200).with_header("content-type", kind);
+        response.ends = false;
+        assert_eq!(redact.on_response(response), expected, "{config}");
+    }
+    let (mut redact, _) = start(&json!({"responses": true}));
+    let mut image = Response::new(200).with_header("content-type", "image/png");
+    image.ends = false;
+    let answer = redact.on_response(image);
+    assert_eq!(answer, next().set_attribute("tamis.redact", "skipped:type"));
 }
 
 #[test]

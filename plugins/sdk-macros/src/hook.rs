@@ -241,7 +241,7 @@ fn check_media_type(media_type: &LitStr) -> Result<()> {
         }
         _ => Err(Error::new(
             media_type.span(),
-            "a media type is `type/subtype`, with `*` allowed in either place, without parameters",
+            "a media type is `type/subtype`, either of which may be or begin with `*`, without parameters",
         )),
     }
 }

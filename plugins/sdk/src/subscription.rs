@@ -142,7 +142,8 @@ pub struct BodyLimits {
     pub max_bytes: u64,
     /// What then happens.
     pub on_overflow: Overflow,
-    /// Media types to deliver, as `type/subtype` with `*` allowed in either place. Empty: all.
+    /// Media types to deliver, as `type/subtype`; either may be `*`, or begin with it, such as
+    /// `application/*+json`. Empty: all. A body of which no type is stated is delivered as well.
     pub media_types: Vec<String>,
     /// Have the host undo `gzip`, `br`, `zstd` before delivery and redo it afterwards.
     pub decode: bool,

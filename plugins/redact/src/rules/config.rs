@@ -38,8 +38,12 @@ const KEYS: &[&str] = &[
     "number",
     "route",
     "source",
+    "requests",
+    "request-headers",
+    "request-target",
     "responses",
     "response-headers",
+    "unreadable",
     "explain",
 ];
 
