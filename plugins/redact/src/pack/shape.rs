@@ -1,0 +1,291 @@
+//! How a value is written: a small language for rows.
+//!
+//! `d` is a digit, `l` a letter, `w` either; behind each may stand how many, `d9` or `d6~10`. A
+//! blank is a separator (blank, `-`, `.`), the same in the whole value, `_` any separator or none.
+//! Capital letters, digits and signs stand for themselves, letters in either case.
+//!
+//! Letters of a value are all upper or all lower case, but where a run is taken as it is: `r` is
+//! as `w`, and leaves case alone.
+
+use crate::place::Kind;
+use crate::text::Text;
+
+/// The most letters and digits in a value.
+const COMPACT_MAX: usize = 112;
+
+/// The letters and digits of a value.
+pub(super) struct Compact {
+    bytes: [u8; COMPACT_MAX],
+    length: usize,
+    has_upper: bool,
+    has_lower: bool,
+}
+
+impl Default for Compact {
+    fn default() -> Compact {
+        Compact { bytes: [0; COMPACT_MAX], length: 0, has_upper: false, has_lower: false }
+    }
+}
+
+impl Compact {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// Whether its letters are all small.
+    pub(super) fn is_lower(&self) -> bool {
+        self.has_lower && !self.has_upper
+    }
+
+    /// Whether it has no letters.
+    pub(super) fn is_digits(&self) -> bool {
+        self.bytes().iter().all(u8::is_ascii_digit)
+    }
+
+    fn push(&mut self, byte: u8) {
+        if let Some(slot) = self.bytes.get_mut(self.length) {
+            *slot = byte;
+            self.length += 1;
+        }
+    }
+}
+
+/// A pattern, taken apart.
+pub(super) struct Pattern {
+    units: Vec<Unit>,
+    /// Whether it may begin with a digit.
+    pub(super) digit: bool,
+    /// Whether it may begin with a letter.
+    pub(super) letter: bool,
+    /// Letters in either case, mixed.
+    raw: bool,
+}
+
+/// A first run of letters and digits that a pattern may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) length: usize,
+    /// Whether it may be digits only.
+    pub(super) digits: bool,
+    /// Whether it may have letters.
+    pub(super) mixed: bool,
+    /// Whether the value ends with it; else a sign follows.
+    pub(super) is_all: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Class { class: Class, least: usize, most: usize },
+    Same,
+    Maybe,
+    Sign(u8),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Digit,
+    Letter,
+    Either,
+}
+
+impl Class {
+    fn has(self, byte: u8) -> bool {
+        match self {
+            Class::Digit => byte.is_ascii_digit(),
+            Class::Letter => byte.is_ascii_alphabetic(),
+            Class::Either => byte.is_ascii_alphanumeric(),
+        }
+    }
+}
+
+impl Pattern {
+    /// Reads a pattern; `None` where it is none.
+    pub(super) fn parse(pattern: &str) -> Option<Pattern> {
+        let bytes = pattern.as_bytes();
+        let (mut units, mut raw) = (Vec::new(), false);
+        let mut at = 0;
+        let number = |at: &mut usize| {
+            let from = *at;
+            while bytes.get(*at).is_some_and(u8::is_ascii_digit) {
+                *at += 1;
+            }
+            pattern[from..*at].parse::<usize>().ok()
+        };
+        while let Some(&byte) = bytes.get(at) {
+            at += 1;
+            let class = match byte {
+                b'd' => Class::Digit,
+                b'l' => Class::Letter,
+                b'w' => Class::Either,
+                b'r' => {
+                    raw = true;
+                    Class::Either
+                }
+                b' ' => {
+                    units.push(Unit::Same);
+                    continue;
+                }
+                b'_' => {
+                    units.push(Unit::Maybe);
+                    continue;
+                }
+                b'a'..=b'z' => return None,
+                sign => {
+                    units.push(Unit::Sign(sign));
+                    continue;
+                }
+            };
+            let least = number(&mut at).unwrap_or(1);
+            let most = if bytes.get(at) == Some(&b'~') {
+                at += 1;
+                number(&mut at)?
+            } else {
+                least
+            };
+            units.push(Unit::Class { class, least, most });
+        }
+        let (digit, letter) = match units.first()? {
+            Unit::Class { class, .. } => (*class != Class::Letter, *class != Class::Digit),
+            Unit::Sign(sign) => (sign.is_ascii_digit(), sign.is_ascii_alphabetic()),
+            _ => return None,
+        };
+        Some(Pattern { units, digit, letter, raw })
+    }
+
+    /// What the first run of letters and digits may be like.
+    pub(super) fn runs(&self) -> Vec<Run> {
+        let mut lengths = 1u128;
+        let (mut digits, mut mixed) = (true, false);
+        let mut runs = Vec::new();
+        let mut end = |lengths: u128, digits: bool, mixed: bool, is_all: bool| {
+            let fits = (1..=super::RUN_MAX).filter(|length| lengths >> length & 1 == 1);
+            runs.extend(fits.map(|length| Run { length, digits, mixed, is_all }));
+        };
+        for unit in &self.units {
+            match unit {
+                Unit::Class { class, least, most } => {
+                    lengths = (*least..=*most).fold(0, |all, more| all | lengths << more);
+                    digits &= *class != Class::Letter;
+                    mixed |= *class != Class::Digit;
+                }
+                Unit::Sign(sign) if sign.is_ascii_alphanumeric() => {
+                    lengths <<= 1;
+                    digits &= sign.is_ascii_digit();
+                    mixed |= sign.is_ascii_alphabetic();
+                }
+                Unit::Maybe => end(lengths, digits, mixed, false),
+                Unit::Same | Unit::Sign(_) => {
+                    end(lengths, digits, mixed, false);
+                    return runs;
+                }
+            }
+        }
+        end(lengths, digits, mixed, true);
+        runs
+    }
+
+    /// Behind the value that is written like this and begins at `start`; its letters and digits
+    /// are in `compact` then.
+    pub(super) fn read(
+        &self,
+        text: &Text<'_>,
+        kind: Kind,
+        start: usize,
+        compact: &mut Compact,
+    ) -> Option<usize> {
+        let mut at = start;
+        let mut same = None;
+        for unit in &self.units {
+            match *unit {
+                Unit::Class { class, least, most } => {
+                    let from = at;
+                    while at - from < most && class.has(text.at(at)) {
+                        let byte = text.at(at);
+                        compact.has_upper |= byte.is_ascii_uppercase();
+                        compact.has_lower |= byte.is_ascii_lowercase();
+                        compact.push(if self.raw { byte } else { byte.to_ascii_uppercase() });
+                        at += 1;
+                    }
+                    if at - from < least {
+                        return None;
+                    }
+                }
+                Unit::Sign(sign) => {
+                    let byte = text.at(at);
+                    if byte.to_ascii_uppercase() != sign {
+                        return None;
+                    }
+                    if byte.is_ascii_alphanumeric() {
+                        compact.has_upper |= byte.is_ascii_uppercase();
+                        compact.has_lower |= byte.is_ascii_lowercase();
+                        compact.push(if self.raw { byte } else { sign });
+                    }
+                    at += 1;
+                }
+                Unit::Same => {
+                    let (sign, length) = separator(text, kind, at)?;
+                    if same.is_some_and(|same| same != sign) {
+                        return None;
+                    }
+                    same = Some(sign);
+                    at += length;
+                }
+                Unit::Maybe => at += separator(text, kind, at).map_or(0, |(_, length)| length),
+            }
+        }
+        let is_mixed = compact.has_upper && compact.has_lower && !self.raw;
+        compact.has_lower &= !self.raw;
+        (!is_mixed).then_some(at)
+    }
+}
+
+/// A separator and how many bytes it has. What is no blank but looks like one counts as one.
+fn separator(text: &Text<'_>, kind: Kind, at: usize) -> Option<(u8, usize)> {
+    match text.at(at) {
+        sign @ (b' ' | b'-' | b'.') => Some((sign, 1)),
+        b'+' if kind == Kind::Form => Some((b' ', 1)),
+        0xc2 if text.at(at + 1) == 0xa0 => Some((b' ', 2)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pattern: &str, input: &str, expected: Option<(&str, &str)>) {
+        let pattern = Pattern::parse(pattern).expect("this is a pattern");
+        let text = Text::new(input.as_bytes(), true);
+        let mut compact = Compact::default();
+        let end = pattern.read(&text, Kind::Text, 0, &mut compact);
+        let got = end.map(|end| (&input[..end], String::from_utf8_lossy(compact.bytes())));
+        let got = got.as_ref().map(|(value, compact)| (*value, &**compact));
+        assert_eq!(got, expected, "in `{input}`");
+    }
+
+    #[test]
+    fn values_are_read_as_they_are_written() {
+        check("d3 d2 d4", "911-70-1234", Some(("911-70-1234", "911701234")));
+        check("d3 d2 d4", "911 70 1234 x", Some(("911 70 1234", "911701234")));
+        check("d3 d2 d4", "911-70 1234", None);
+        check("d3_d2_d4", "91170-1234", Some(("91170-1234", "911701234")));
+        check("DE_d3_d3_d3", "de 136-695.976", Some(("de 136-695.976", "DE136695976")));
+        check("d6/d3~4", "640903/926", Some(("640903/926", "640903926")));
+        check("ld7l", "Ab", None);
+        check("ld7l", "X9613851n", None);
+        check("r3", "aB1", Some(("aB1", "aB1")));
+    }
+
+    #[test]
+    fn lengths_of_the_first_run() {
+        let runs = |pattern: &str| {
+            let runs = Pattern::parse(pattern).expect("this is a pattern").runs();
+            runs.into_iter().map(|run| run.length).collect::<Vec<_>>()
+        };
+        assert_eq!(runs("d3 d2"), [3]);
+        assert_eq!(runs("d3_d2"), [3, 5]);
+        assert_eq!(runs("HRB_d1~3"), [3, 4, 5, 6]);
+        assert_eq!(runs("d8~10"), [8, 9, 10]);
+        assert!(Pattern::parse("x").is_none() && Pattern::parse("").is_none());
+    }
+}

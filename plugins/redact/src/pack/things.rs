@@ -1,0 +1,182 @@
+//! Packs that belong to no country: devices, vehicles, coins, paths, dates of birth.
+
+use super::check::{any, begins_with, digit, is_day, is_uniform, luhn, number};
+use super::{Row, alone, coin, key, line, path, row, word};
+
+/// Words that make a date one of birth.
+const BIRTH: &[&str] = &[
+    "born",
+    "dob",
+    "birth*",
+    "date of birth",
+    "lahir",
+    "geboren*",
+    "geburtsdatum*",
+    "geb",
+    "né",
+    "née",
+    "naissance",
+    "nacimiento",
+    "nacido",
+    "nacida",
+    "nascita",
+    "nato",
+    "nata",
+    "nascimento",
+    "geboortedatum*",
+    "urodzenia",
+];
+
+pub(super) const ROWS: &[Row] = &[
+    row(
+        "devices/imei",
+        &["imei*", "device*", "handset*"],
+        &[word("d15", imei), word("d2 d6 d6 d", imei), word("d6 d2 d6 d", imei)],
+    ),
+    row("devices/imsi", &["imsi*", "subscriber*"], &[word("d15", imsi), word("d14", imsi)]),
+    row(
+        "devices/serial",
+        &["serial*", "serialno", "sn", "serialnumber", "udid", "device uuid"],
+        &[key("w6~20", has_digit)],
+    ),
+    row(
+        "crypto/btc",
+        &["bitcoin", "btc", "wallet"],
+        &[
+            alone("1r24~34", coin::bitcoin),
+            alone("3r24~34", coin::bitcoin),
+            alone("BC1r11~87", coin::segwit),
+        ],
+    ),
+    row(
+        "crypto/eth",
+        &["ethereum", "eth", "wallet", "address"],
+        &[alone("0Xr40", coin::ethereum), word("0Xr40", coin::is_hex)],
+    ),
+    row(
+        "crypto/xmr",
+        &["monero", "xmr", "wallet"],
+        &[alone("4r94", coin::monero), alone("8r94", coin::monero)],
+    ),
+    row(
+        "vehicles/vin",
+        &["vin", "vehicle identification", "chassis*", "fahrgestell*", "fin", "rangka"],
+        &[line("w17", vin), word("w17", is_vin)],
+    ),
+    row(path::NAME, &[], &[]),
+    row(
+        "dates/birth",
+        BIRTH,
+        &[
+            key("d4 d2 d2", date),
+            key("d4/d1~2/d1~2", date),
+            key("d1~2 d1~2 d4", date),
+            key("d1~2/d1~2/d4", date),
+            key("d1~2/d1~2/d2", date),
+            key("d1~2 d1~2 d2", date),
+            key("d1~2 r3~9 d4", any),
+            key("r3~9 d1~2 d4", any),
+            key("d8", date),
+        ],
+    ),
+];
+
+fn imei(value: &[u8]) -> bool {
+    luhn(value)
+}
+
+/// The countries of the mobile networks.
+fn imsi(value: &[u8]) -> bool {
+    begins_with(value, 3, &[(202, 750), (901, 901)]) && !is_uniform(value)
+}
+
+fn has_digit(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_digit) && !is_uniform(value)
+}
+
+/// Letters that cannot be taken for digits, digits at the end.
+fn is_vin(value: &[u8]) -> bool {
+    !value.iter().any(|byte| matches!(byte, b'I' | b'O' | b'Q'))
+        && has_digit(value)
+        && value.iter().any(u8::is_ascii_alphabetic)
+        && value[13..].iter().all(u8::is_ascii_digit)
+}
+
+/// The ninth character checks the others, as in North America and China.
+fn vin(value: &[u8]) -> bool {
+    let of = |byte: u8| match byte {
+        b'0'..=b'9' => u32::from(byte - b'0'),
+        b'A'..=b'H' => u32::from(byte - b'A') + 1,
+        b'J'..=b'N' => u32::from(byte - b'J') + 1,
+        b'P' => 7,
+        b'R' => 9,
+        b'S'..=b'Z' => u32::from(byte - b'S') + 2,
+        _ => 0,
+    };
+    let weights = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
+    let sum: u32 = value.iter().zip(weights).map(|(&byte, weight)| of(byte) * weight).sum();
+    let check = match sum % 11 {
+        10 => value[8] == b'X',
+        rest => digit(value, 8) == rest,
+    };
+    is_vin(value) && check
+}
+
+/// A day in any of the usual orders, as far as its digits tell.
+fn date(value: &[u8]) -> bool {
+    let year = |from: usize| (1880..2100).contains(&number(value, from..from + 4));
+    match value.len() {
+        8 => {
+            let (first, second) = (number(value, 0..2), number(value, 2..4));
+            (year(0) && is_day(number(value, 4..6), number(value, 6..8)))
+                || (year(4) && (is_day(first, second) || is_day(second, first)))
+        }
+        6 | 7 => year(value.len() - 4) || year(0) || value.len() == 6,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pack::tests::check;
+
+    #[test]
+    fn devices_and_vehicles() {
+        check("devices", "IMEI: 490154203237518", Some("490154203237518"));
+        check("devices", "IMEI: 490154203237519", None);
+        check("devices", "took 490154203237518", None);
+        check("devices", "imsi=310150123456789", Some("310150123456789"));
+        check("devices", "{\"serial_number\":\"C02XK1ABJGH5\"}", Some("C02XK1ABJGH5"));
+        check("devices", "serial port 115200", None);
+        check("vehicles", "VIN 1M8GDM9AXKP042788", Some("1M8GDM9AXKP042788"));
+        check("vehicles", "id 1M8GDM9AXKP042788", None);
+        check("vehicles", "Fahrgestellnummer WVWZZZ1JZXW000001", Some("WVWZZZ1JZXW000001"));
+    }
+
+    #[test]
+    fn coins() {
+        let bitcoin = "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa";
+        check("crypto", &format!("to {bitcoin}."), Some(bitcoin));
+        check("crypto", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb", None);
+        let segwit = "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4";
+        check("crypto", &format!("to {segwit}"), Some(segwit));
+        check("crypto", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t5", None);
+        let ethereum = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed";
+        check("crypto", &format!("to {ethereum}"), Some(ethereum));
+        check("crypto", "to 0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", None);
+        let small = "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed";
+        check("crypto", &format!("eth wallet {small}"), Some(small));
+        let monero = "44AFFq5kSiGBoZ4NMDwYtN18obc8AemS33DBLWs3H7otXft3XjrpDtQGv7SqSsaBYBb98uNbr2VBBEt7f2wfn3RVGQBEP3A";
+        check("crypto", monero, Some(monero));
+    }
+
+    #[test]
+    fn dates_of_birth() {
+        check("dates", "born: 1987-12-20 in", Some("1987-12-20"));
+        check("dates", "date_of_birth=1987-12-20", Some("1987-12-20"));
+        check("dates", "{\"dob\":\"20/12/1987\"}", Some("20/12/1987"));
+        check("dates", "Lahir: 20 Desember 1987", Some("20 Desember 1987"));
+        check("dates", "since: 1987-12-20", None);
+        check("dates", "she was born on 1987-12-20", None);
+    }
+}
