@@ -240,6 +240,11 @@ impl Engine {
         self.packs.as_ref()
     }
 
+    /// Whether this is an entity of a pack.
+    pub(crate) fn is_of_pack(&self, rule: RuleId) -> bool {
+        self.rules.catalogue.is_optional(rule.index())
+    }
+
     pub(crate) fn names(&self) -> &Names {
         &self.rules.names
     }

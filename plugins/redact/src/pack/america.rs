@@ -1,7 +1,7 @@
 //! Packs of the United States, Canada and Brazil.
 
 use super::check::{
-    any, are_of, begins_with, digit, digits, is_time, is_uniform, luhn, number, weighted,
+    any, are_of, begins_with, digit, digits, is_time, is_typed, is_uniform, luhn, number, weighted,
 };
 use super::{Row, alone, line, row, word};
 
@@ -26,31 +26,37 @@ const LICENCE: &[&str] = &[
 const PASSPORT: &[&str] = &["passport*", "travel document", "passeport*"];
 
 pub(super) const ROWS: &[Row] = &[
+    // IRS, publication 1915: area 9 and the groups that are in use.
     row(
         "country/us/itin",
         &["itin", "taxpayer", "tax id", "individual taxpayer"],
         &[alone("d3-d2-d4", itin), alone("d3 d2 d4", itin), word("d3_d2_d4", itin)],
     ),
+    // CMS, check digit of the NPI: Luhn behind 80840.
     row(
         "country/us/npi",
         &["npi", "provider*", "national provider", "physician*", "doctor*", "prescriber*"],
-        &[line("d10", npi), line("d4 d3 d3", npi)],
+        &[line("d10", npi_in_use), word("d10", npi), line("d4 d3 d3", npi)],
     ),
+    // DEA, numbers of registrants: types, and a sum of the digits modulo 10.
     row(
         "country/us/dea",
         &["dea", "certificate", "prescriber*", "registration"],
         &[alone("l2d7", dea), alone("ld8", dea)],
     ),
+    // CMS, format of the MBI: eleven places without S, L, O, I, B, Z; no check digit.
     row(
         "country/us/mbi",
         &["mbi", "medicare", "beneficiary", "patient"],
         &[alone("w4-w3-w4", mbi), alone("w4 w3 w4", mbi), line("w11", mbi)],
     ),
+    // American Bankers Association: weights 3, 7, 1 and the districts of the Federal Reserve.
     row(
         "country/us/aba",
         &["aba", "rtn", "routing", "transit", "fedwire", "ach"],
         &[line("d9", aba), line("d4-d4-d", aba)],
     ),
+    // Nacha, field of the account: up to 17 digits; no check digit.
     row(
         "country/us/bank-account",
         &[
@@ -66,7 +72,9 @@ pub(super) const ROWS: &[Row] = &[
         ],
         &[word("d8~17", not_time)],
     ),
+    // Department of State: nine digits, or a letter and eight; no check digit.
     row("country/us/passport", PASSPORT, &[word("ld8", any), word("d9", any)]),
+    // AAMVA: layouts of the states; no common check digit.
     row(
         "country/us/driver-licence",
         LICENCE,
@@ -82,17 +90,22 @@ pub(super) const ROWS: &[Row] = &[
             word("ld3-d3-d2-d3-d", any),
         ],
     ),
+    // Service Canada: Luhn; 0 and 8 are not given out.
     row(
         "country/ca/sin",
         &["sin", "nas", "social insurance", "assurance sociale"],
         &[line("d3-d3-d3", sin), line("d3 d3 d3", sin), word("d9", sin)],
     ),
+    // IRCC: two letters and six digits, since 2023 a letter, six digits, two letters; no check
+    // digit.
     row("country/ca/passport", PASSPORT, &[word("l2d6", any), word("ld6l2", any)]),
+    // Receita Federal: two check digits modulo 11.
     row(
         "country/br/cpf",
         &["cpf", "pessoa fisica", "pessoa física", "contribuinte"],
-        &[alone("d3.d3.d3-d2", cpf), line("d11", cpf)],
+        &[alone("d3.d3.d3-d2", cpf), line("d11", plain_cpf), word("d11", cpf)],
     ),
+    // Receita Federal, IN RFB 2229/2024: two check digits modulo 11, letters since 2026.
     row(
         "country/br/cnpj",
         &["cnpj", "pessoa jurídica", "pessoa juridica", "empresa"],
@@ -115,6 +128,11 @@ fn npi(value: &[u8]) -> bool {
     let mut whole = *b"80840..........";
     whole[5..].copy_from_slice(&value[..10]);
     matches!(value[0], b'1' | b'2') && luhn(&whole) && !is_uniform(&value[1..])
+}
+
+/// Of the first digit that is given out until now.
+fn npi_in_use(value: &[u8]) -> bool {
+    value[0] == b'1' && npi(value)
 }
 
 /// Types of registrants, and the sum of the odd digits and twice the even ones.
@@ -156,6 +174,10 @@ fn cpf(value: &[u8]) -> bool {
         && check(&[11, 10, 9, 8, 7, 6, 5, 4, 3, 2]) == digit(value, 10)
 }
 
+fn plain_cpf(value: &[u8]) -> bool {
+    cpf(value) && !is_typed(value)
+}
+
 /// Letters count as their place in ASCII behind `0`, as they are given out since 2026.
 fn cnpj(value: &[u8]) -> bool {
     let check = |length: usize| {
@@ -183,33 +205,33 @@ mod tests {
 
     #[test]
     fn united_states() {
-        check("country/us", "itin 911-70-1234 ok", Some("911-70-1234"));
-        check("country/us", "911-89-1234", None);
-        check("country/us", "NPI: 1245319599", Some("1245319599"));
-        check("country/us", "order 1245319599", None);
-        check("country/us", "npi 1245319598", None);
-        check("country/us", "sent by AB1234563", Some("AB1234563"));
-        check("country/us", "sent by AB1234564", None);
-        check("country/us", "1EG4-TE5-MK73", Some("1EG4-TE5-MK73"));
-        check("country/us", "1SG4-TE5-MK73", None);
-        check("country/us", "{\"routing_number\":\"021000021\"}", Some("021000021"));
-        check("country/us", "routing 021000022", None);
-        check("country/us", "passport number is A12803456", Some("A12803456"));
-        check("country/us", "part A12803456", None);
-        check("country/us", "driver's license H12234567", Some("H12234567"));
-        check("country/us", "bank account 945456787654", Some("945456787654"));
-        check("country/us", "took 945456787654", None);
+        check("country/us", "itin 934-78-6052 ok", Some("934-78-6052"));
+        check("country/us", "934-89-6052", None);
+        check("country/us", "NPI: 1703829469", Some("1703829469"));
+        check("country/us", "order 1703829469", None);
+        check("country/us", "npi 1703829460", None);
+        check("country/us", "sent by MK4829137", Some("MK4829137"));
+        check("country/us", "sent by MK4829138", None);
+        check("country/us", "7KV2-RN6-WH38", Some("7KV2-RN6-WH38"));
+        check("country/us", "7SV2-RN6-WH38", None);
+        check("country/us", "{\"routing_number\":\"064182731\"}", Some("064182731"));
+        check("country/us", "routing 064182732", None);
+        check("country/us", "passport number is C40917283", Some("C40917283"));
+        check("country/us", "part C40917283", None);
+        check("country/us", "driver's license K58201946", Some("K58201946"));
+        check("country/us", "bank account 730195528461", Some("730195528461"));
+        check("country/us", "took 730195528461", None);
     }
 
     #[test]
     fn canada_and_brazil() {
-        check("country/ca", "my SIN is 130-692-544", Some("130-692-544"));
-        check("country/ca", "my SIN is 130-692-545", None);
-        check("country/ca", "id 130-692-544", None);
-        check("country/br", "x 012.345.678-90 y", Some("012.345.678-90"));
-        check("country/br", "x 012.345.678-91 y", None);
-        check("country/br", "cpf=01234567890", Some("01234567890"));
-        check("country/br", "00.623.904/0001-73", Some("00.623.904/0001-73"));
+        check("country/ca", "my SIN is 524-807-310", Some("524-807-310"));
+        check("country/ca", "my SIN is 524-807-311", None);
+        check("country/ca", "id 524-807-310", None);
+        check("country/br", "x 307.418.926-69 y", Some("307.418.926-69"));
+        check("country/br", "x 307.418.926-60 y", None);
+        check("country/br", "cpf=30741892669", Some("30741892669"));
+        check("country/br", "41.386.207/0001-23", Some("41.386.207/0001-23"));
         check("country/br", "12.ABC.345/01DE-35", Some("12.ABC.345/01DE-35"));
     }
 }

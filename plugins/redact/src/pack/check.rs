@@ -56,6 +56,21 @@ pub(super) fn is_sample(value: &[u8]) -> bool {
             || value == b"219099999")
 }
 
+/// Whether a number looks as if somebody had typed it: seven digits in a row that go up or down one
+/// by one, five times the same digit, or five zeros that are not in front.
+pub(super) fn is_typed(value: &[u8]) -> bool {
+    let (mut up, mut down, mut same) = (1, 1, 1);
+    let mut padded = value.first() == Some(&b'0');
+    value.windows(2).any(|pair| {
+        let [one, next] = [pair[0], pair[1]].map(|byte| (byte.wrapping_sub(b'0')) % 10);
+        up = if (one + 1) % 10 == next { up + 1 } else { 1 };
+        down = if (next + 1) % 10 == one { down + 1 } else { 1 };
+        padded &= pair[1] == b'0';
+        same = if one == next && !padded { same + 1 } else { 1 };
+        up >= 7 || down >= 7 || same >= 5
+    })
+}
+
 /// Luhn: every second digit from the right doubled, cross sums, modulo 10.
 pub(super) fn luhn(value: &[u8]) -> bool {
     luhn_sum(digits(value), 0).is_multiple_of(10) && !is_uniform(value)
@@ -218,7 +233,7 @@ mod tests {
     fn check_digits_of_the_usual_kinds() {
         all(luhn, &["79927398713", "808401234567893"], &["79927398714", "0000000000"]);
         all(verhoeff, &["2363", "123451"], &["2364", "123415"]);
-        all(mod_11_10, &["86095742719", "136695976"], &["86095742718", "136695967"]);
+        all(mod_11_10, &["50842719350", "284037197"], &["50842719351", "284037198"]);
         all(mod_11_2, &["11010519491231002X", "440524188001010014"], &["110105194912310021"]);
     }
 
@@ -232,7 +247,13 @@ mod tests {
 
     #[test]
     fn samples() {
-        all(is_sample, &["111111111", "1234567890", "666000000"], &["876543210", "100000001"]);
+        all(is_sample, &["111111111", "1234567890", "738200000"], &["738291604", "300000007"]);
+    }
+
+    #[test]
+    fn numbers_that_somebody_typed() {
+        let typed = ["4123456789", "98765430", "70000016", "5222221", "8901234567"];
+        all(is_typed, &typed, &["000000283", "4123450678", "50827164", "1122334455"]);
     }
 
     #[test]

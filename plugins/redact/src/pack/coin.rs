@@ -105,13 +105,13 @@ mod tests {
 
     #[test]
     fn checksums_of_addresses() {
-        assert!(bitcoin(b"3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy"));
-        assert!(!bitcoin(b"3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLz") && !bitcoin(b"0"));
-        assert!(segwit(b"BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4"));
-        assert!(segwit(b"bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj0"));
-        assert!(!segwit(b"bc1p0xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqzk5jj1"));
-        assert!(ethereum(b"0XfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"));
-        assert!(!ethereum(b"0XfB6916095ca1df60bB79Ce92cE3Ea74c37c5d35A") && !ethereum(b"0X"));
+        assert!(bitcoin(b"36ca9YEq8Fr3icu4iUXA2Lmcc38gkHRVte"));
+        assert!(!bitcoin(b"36ca9YEq8Fr3icu4iUXA2Lmcc38gkHRVtf") && !bitcoin(b"0"));
+        assert!(segwit(b"BC1QXCQH9J5V8CQ68T8MQ5N3ZQ28KYAMJCQ30TJHFA"));
+        assert!(segwit(b"bc1p8g9k37ayl4fv5t3xju2ypvwjffmqmcv2et8c4e4n9mdrgt4aphgszglt7s"));
+        assert!(!segwit(b"bc1p8g9k37ayl4fv5t3xju2ypvwjffmqmcv2et8c4e4n9mdrgt4aphgszglt7q"));
+        assert!(ethereum(b"0XAabc97A55e9655226AE94279c31c2d4Bbe9c246D"));
+        assert!(!ethereum(b"0XAabc97A55e9655226AE94279c31c2d4Bbe9c246E") && !ethereum(b"0X"));
         assert!(!monero(b"4") && !monero(b""));
     }
 }
