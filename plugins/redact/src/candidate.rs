@@ -101,7 +101,9 @@ impl Candidates {
         let digit4 = digit2 | digit2 >> 2;
         let digit8 = digit4 | digit4 >> 4;
         let digit12 = digit8 | digit4 >> 8;
-        here.alnum & !(here.alnum << 1 | before.alnum) & digit12 as u64
+        // Parts of something longer: decimals, versions, names with hyphens.
+        let glued = (here.dash | here.dot) << 1 & here.alnum << 2;
+        here.alnum & !(here.alnum << 1 | before.alnum | glued) & digit12 as u64
     }
 
     /// Whether there is nothing to look at.

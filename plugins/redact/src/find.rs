@@ -153,7 +153,7 @@ impl Finder<'_> {
                 self.visit(&candidates, at);
             }
             if PACKS {
-                self.optional(Candidates::numbers(before, &here, &next), at);
+                self.optional(Candidates::numbers(before, &here, &next), at, &here, &next);
             }
             before = Before::end_of(&here);
             here = next;

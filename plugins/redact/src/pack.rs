@@ -14,6 +14,7 @@ mod asia;
 pub(crate) mod check;
 mod coin;
 mod europe;
+mod near;
 pub(crate) mod path;
 mod shape;
 mod things;
@@ -22,7 +23,9 @@ pub(crate) mod words;
 use crate::place::Kind;
 use crate::rule::{Catalogue, RuleId, SHIPPED};
 use crate::text::Text;
-use shape::{Compact, Pattern};
+use near::Near;
+use path::Paths;
+use shape::{Compact, Pattern, Run};
 use std::ops::Range;
 
 /// An entity.
@@ -102,10 +105,11 @@ pub(crate) struct Hit {
 /// The shapes that are on, ready to be asked.
 pub(crate) struct Packs {
     shapes: Vec<Entry>,
-    /// By what the first run is: places in `shapes`, see [`place`].
-    table: Vec<Vec<u16>>,
+    /// By what the first run is, see [`place`].
+    table: Vec<Slots>,
+    near: Near,
     /// Names of users in paths.
-    pub(crate) paths: Option<RuleId>,
+    pub(crate) paths: Option<Paths>,
 }
 
 struct Entry {
@@ -116,107 +120,235 @@ struct Entry {
     words: &'static [&'static str],
 }
 
+/// The shapes whose values have a certain first run.
+#[derive(Default)]
+struct Slots {
+    /// Those that end with it.
+    ends: Vec<Slot>,
+    /// Those that go on behind a sign.
+    goes_on: Vec<Slot>,
+    /// How long the next run may be in the latter, as in [`Run`].
+    next: u64,
+    /// Which signs may stand before it.
+    signs: u8,
+}
+
+/// A shape, and what the first run of its values is like.
+struct Slot {
+    run: Run,
+    /// Its place in `shapes`.
+    shape: u16,
+    /// See [`Pattern::first`].
+    first: Option<u8>,
+    level: Level,
+    /// See [`near::bit`].
+    row: u64,
+}
+
 /// The most letters and digits in one run; longer ones are nothing of ours.
 pub(crate) const RUN_MAX: usize = 106;
+
+/// The first run of letters and digits of a candidate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub(crate) start: usize,
+    /// How many there are.
+    pub(crate) length: usize,
+    /// Which of the first 64 are digits, a bit for each; what is behind the run does not matter.
+    pub(crate) digits: u64,
+    /// How long the run behind it and one sign is, as in [`Run`]; all bits where that is not known.
+    pub(crate) next: u64,
+}
 
 impl Packs {
     /// The rows that are on; `None` where there is none.
     pub(crate) fn of(catalogue: &Catalogue, on: &[bool]) -> Option<Packs> {
-        let mut packs =
-            Packs { shapes: Vec::new(), table: vec![Vec::new(); place(3, 0, false)], paths: None };
+        let table = (0..place(4, 0)).map(|_| Slots::default()).collect();
+        let mut packs = Packs { shapes: Vec::new(), table, near: Near::new(), paths: None };
         let first = SHIPPED.len();
-        let rules = catalogue.iter().skip(first).zip(rows());
-        for ((rule, _), row) in rules.filter(|((rule, _), _)| on[rule.index()]) {
+        let rules = catalogue.iter().skip(first).zip(rows()).enumerate();
+        for (index, ((rule, _), row)) in rules.filter(|(_, ((rule, _), _))| on[rule.index()]) {
             if row.name == path::NAME {
-                packs.paths = Some(rule);
+                packs.paths = Some(Paths::new(rule));
             }
+            let bit = near::bit(index);
+            packs.near.add(bit, row.words);
             for shape in row.shapes {
-                let Some(pattern) = Pattern::parse(shape.pattern) else { continue };
-                let index = packs.shapes.len() as u16;
-                for run in pattern.runs() {
-                    let digit = pattern.digit && run.digits;
-                    let mixed = pattern.digit && run.mixed;
-                    let letter = pattern.letter && run.mixed;
-                    for begins in [(digit, 0), (mixed, 1), (letter, 2)] {
-                        if let (true, kind) = begins {
-                            packs.table[place(kind, run.length, run.is_all)].push(index);
-                        }
-                    }
-                }
-                let Shape { check, level, .. } = *shape;
-                packs.shapes.push(Entry { rule, pattern, check, level, words: row.words });
+                packs.add(rule, bit, row, shape);
             }
         }
         (packs.paths.is_some() || !packs.shapes.is_empty()).then_some(packs)
     }
 
-    /// The value that begins at `start`, the first of a run of letters and digits: of several the
-    /// longest, then the one that needs least, then the first.
-    pub(crate) fn find(&self, text: &Text<'_>, kind: Kind, start: usize) -> Option<Hit> {
-        let first = text.at(start);
-        let mut end = start + 1;
-        while end <= start + RUN_MAX && text.at(end).is_ascii_alphanumeric() {
-            end += 1;
+    fn add(&mut self, rule: RuleId, row_bit: u64, row: &'static Row, shape: &Shape) {
+        let Some(pattern) = Pattern::parse(shape.pattern) else { return };
+        let Shape { check, level, .. } = *shape;
+        let index = self.shapes.len() as u16;
+        for run in pattern.runs() {
+            let all = u64::MAX.checked_shr(64 - run.length.min(64) as u32).unwrap_or(0);
+            let kinds = [
+                (0, run.letters == 0),
+                (1, run.letters & 1 == 0 && run.digits != all),
+                (2, run.digits & 1 == 0),
+                // No value is made of letters only.
+                (3, run.digits == 0 && !run.is_all),
+            ];
+            for (kind, _) in kinds.into_iter().filter(|(_, may_be)| *may_be) {
+                let slot = Slot { run, shape: index, first: pattern.first(), level, row: row_bit };
+                let slots = &mut self.table[place(kind, run.length)];
+                if run.is_all {
+                    slots.ends.push(slot);
+                } else {
+                    slots.goes_on.push(slot);
+                    slots.next |= run.next;
+                    slots.signs |= run.signs;
+                }
+            }
         }
-        let run = end - start;
-        if run > RUN_MAX {
+        self.shapes.push(Entry { rule, pattern, check, level, words: row.words });
+    }
+
+    /// Whether anything but folders of users is looked for.
+    #[inline]
+    pub(crate) fn has_shapes(&self) -> bool {
+        !self.shapes.is_empty()
+    }
+
+    /// The value that begins with `head`, before which stands neither letter nor digit: of several
+    /// the longest, then the one that needs least, then the first.
+    #[inline]
+    pub(crate) fn find(&self, text: &Text<'_>, kind: Kind, head: Head) -> Option<Hit> {
+        let Head { start, length, digits, next } = head;
+        let behind = text.at(start + length);
+        if length > RUN_MAX {
             return None;
         }
-        let run_kind = match first.is_ascii_digit() {
-            true if text.slice(start, end).iter().all(u8::is_ascii_digit) => 0,
-            true => 1,
-            false => 2,
+        let all = u64::MAX.checked_shr(64 - length.min(64) as u32).unwrap_or(0);
+        let run_kind = match (digits & 1, digits & all == all) {
+            (1, true) => 0,
+            (1, false) => 1,
+            _ if digits & all == 0 && length < 64 => 3,
+            _ => 2,
         };
+        let slots = &self.table[place(run_kind, length)];
+        // What stands in brackets is no run.
+        let goes_on =
+            slots.signs & shape::sign(behind) != 0 && (slots.next & next != 0 || behind == b'(');
+        if (slots.ends.is_empty() && !goes_on) || !may_begin(text, kind, start) {
+            return None;
+        }
+        self.judge(text, kind, head, &slots.ends, if goes_on { &slots.goes_on } else { &[] })
+    }
+
+    #[inline(never)]
+    fn judge(
+        &self,
+        text: &Text<'_>,
+        kind: Kind,
+        head: Head,
+        ends: &[Slot],
+        goes_on: &[Slot],
+    ) -> Option<Hit> {
+        let Head { start, length, digits, .. } = head;
+        let end = start + length;
         // Those that end here, and those that go on behind a sign.
-        let all: &[u16] = match may_end(text, kind, end) {
-            true => &self.table[place(run_kind, run, true)],
-            false => &[],
+        let ends = if may_end(text, kind, end) { ends } else { &[] };
+        let behind = text.at(end);
+        let next = match behind {
+            _ if goes_on.is_empty() => 0,
+            b'(' | 0xc2 => u64::MAX,
+            _ => next_run(text, end + 1),
         };
-        let more: &[u16] = match text.at(end) {
-            b' ' | b'-' | b'.' | b'/' | b':' | b'+' | b'(' | 0xc2 => {
-                &self.table[place(run_kind, run, false)]
-            }
-            _ => &[],
-        };
-        if (all.is_empty() && more.is_empty()) || !may_begin(text, kind, start) {
+        let sign = shape::sign(behind);
+        let first = text.at(start).to_ascii_uppercase();
+        let may_be_named = words::may_be_named(text, start);
+        if ends.is_empty() && goes_on.is_empty() {
             return None;
         }
+        let mut context = None;
         let mut best: Option<(usize, Level, RuleId)> = None;
-        for &index in more.iter().chain(all) {
-            let entry = &self.shapes[usize::from(index)];
-            let mut compact = Compact::default();
-            let Some(end) = entry.pattern.read(text, kind, start, &mut compact) else { continue };
-            if best.is_some_and(|(longest, level, _)| (end, entry.level) <= (longest, level)) {
+        for slot in goes_on.iter().chain(ends) {
+            let run = &slot.run;
+            let fits = digits & run.digits == run.digits && digits & run.letters == 0;
+            if !fits || (!run.is_all && (run.next & next == 0 || run.signs & sign == 0)) {
                 continue;
             }
-            if !may_end(text, kind, end) || !(entry.check)(compact.bytes()) {
-                continue;
-            }
-            // In small letters much else looks like this.
-            let grouped = end - start > compact.bytes().len();
-            let level = match entry.level {
-                Level::Line if !grouped && check::is_sample(compact.bytes()) => Level::Word,
-                Level::Alone if compact.is_lower() => Level::Line,
-                level => level,
-            };
-            if (grouped && compact.is_digits() && goes_on(text, start, end))
-                || !entry.proves(text, kind, level, start, end)
+            if slot.first.is_some_and(|known| known != first)
+                || (slot.level == Level::Key && !may_be_named)
             {
                 continue;
             }
-            best = Some((end, entry.level, entry.rule));
+            if slot.level < Level::Alone {
+                let (near, begins_line) = *context.get_or_insert_with(|| {
+                    let near = self.near.look(text, start, end);
+                    (near, words::begins_line(text, kind, start))
+                });
+                if near & slot.row == 0 && !(begins_line && slot.level == Level::Line) {
+                    continue;
+                }
+            }
+            let entry = &self.shapes[usize::from(slot.shape)];
+            let Some((end, level)) = entry.judge(text, kind, start, end) else { continue };
+            if best.is_none_or(|(longest, level, _)| (end, entry.level) > (longest, level))
+                && entry.proves(text, kind, level, start, end)
+            {
+                best = Some((end, entry.level, entry.rule));
+            }
         }
         best.map(|(end, _, rule)| Hit { rule, range: start..end })
     }
 }
 
-/// The place in the table of a run: digits only, mixed with a digit first, or with a letter first
-/// (`kind` 0 to 2), its length, and whether the value ends with it.
-const fn place(kind: usize, length: usize, is_all: bool) -> usize {
-    2 * (kind * (RUN_MAX + 1) + length) + is_all as usize
+/// How long the run of letters and digits at `start` is, as a bit, the first one for a bracket.
+fn next_run(text: &Text<'_>, start: usize) -> u64 {
+    let length = (0..64).take_while(|index| text.at(start + index).is_ascii_alphanumeric()).count();
+    match length {
+        0 => u64::from(matches!(text.at(start), b'(' | b')')),
+        64 => 0,
+        length => 1 << length,
+    }
+}
+
+/// The place in the table of a run: digits only, mixed with a digit first, or with a letter first,
+/// or letters only (`kind` 0 to 3), and its length.
+const fn place(kind: usize, length: usize) -> usize {
+    kind * (RUN_MAX + 1) + length
 }
 
 impl Entry {
+    /// The end of a value that is written like this and satisfies the check, and what it needs.
+    fn judge(
+        &self,
+        text: &Text<'_>,
+        kind: Kind,
+        start: usize,
+        run_end: usize,
+    ) -> Option<(usize, Level)> {
+        if self.pattern.is_plain() {
+            let value = text.slice(start, run_end);
+            let is_sample = self.level == Level::Line && check::is_sample(value);
+            let level = if is_sample { Level::Word } else { self.level };
+            return (self.check)(value).then_some((run_end, level));
+        }
+        let mut compact = Compact::default();
+        let end = self.pattern.read(text, kind, start, &mut compact)?;
+        let value = compact.bytes();
+        if !may_end(text, kind, end) || !(self.check)(value) {
+            return None;
+        }
+        let is_grouped = end - start > value.len();
+        if is_grouped && compact.is_digits() && goes_on(text, start, end) {
+            return None;
+        }
+        // In small letters much else looks like this.
+        let level = match self.level {
+            Level::Line if !is_grouped && check::is_sample(value) => Level::Word,
+            Level::Alone if compact.is_lower() => Level::Line,
+            level => level,
+        };
+        Some((end, level))
+    }
+
     /// Whether there is beside the value what it needs.
     fn proves(&self, text: &Text<'_>, kind: Kind, level: Level, start: usize, end: usize) -> bool {
         match level {
@@ -272,7 +404,12 @@ pub(crate) mod tests {
         let found = (0..input.len()).find_map(|at| {
             let begins = input.as_bytes()[at].is_ascii_alphanumeric()
                 && !text.before(at, 1).is_ascii_alphanumeric();
-            if begins { packs.find(&text, Kind::Text, at) } else { None }
+            let rest = &input.as_bytes()[at..];
+            let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let digits = rest.iter().take(length.min(64)).enumerate();
+            let digits = digits.fold(0, |all, (i, b)| all | u64::from(b.is_ascii_digit()) << i);
+            let head = Head { start: at, length, digits, next: u64::MAX };
+            if begins { packs.find(&text, Kind::Text, head) } else { None }
         });
         assert_eq!(found.map(|hit| &input[hit.range]), expected, "of `{pack}` in `{input}`");
     }

@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
         &[
             alone("08d2 d4 d3~5", id_phone),
             alone("08d2 d3 d3~5", id_phone),
-            alone("08d8~11", id_phone),
+            line("08d8~11", id_phone),
             word("8d2 d4 d3~4", any),
             word("628d8~10", any),
         ],
@@ -131,7 +131,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "country/ph/mobile",
         PHONE,
-        &[alone("09d9", any), alone("09d2 d3 d4", any), alone("0_(9d2)_d3_d4", any)],
+        &[line("09d9", any), alone("09d2 d3 d4", any), alone("0_(9d2)_d3_d4", any)],
     ),
     // Korea.
     // Resident registration act: date, sex and century; modulo 11 until October 2020.
@@ -449,7 +449,7 @@ mod tests {
         check("country/id", "BPJS 0001234567891", Some("0001234567891"));
         check("country/id", "nopol B 1234 XYZ", Some("B 1234 XYZ"));
         check("country/id", "ke 0812-3456-7890", Some("0812-3456-7890"));
-        check("country/id", "ke 081234567890", Some("081234567890"));
+        check("country/id", "telp 081234567890", Some("081234567890"));
         check("country/id", "Paspor: C5082716", Some("C5082716"));
     }
 
@@ -468,7 +468,7 @@ mod tests {
         check("country/sg", "201862904H S61GB2708J", Some("201862904H"));
         check("country/sg", "x T09LL4182F", Some("T09LL4182F"));
         check("country/th", "Thai ID 3581704260914", Some("3581704260914"));
-        check("country/ph", "to 09285073164", Some("09285073164"));
+        check("country/ph", "mobile 09285073164", Some("09285073164"));
         check("country/ph", "TIN: 261-504-836-000", Some("261-504-836-000"));
     }
 
@@ -487,5 +487,6 @@ mod tests {
         check("country/tr", "TC 38401729511, ve", None);
         check("country/tr", "Plaka 35 KTV 508 ve", Some("35 KTV 508"));
         check("country/tr", "0 (543) 817 20 46", Some("0 (543) 817 20 46"));
+        check("country/ph", "to 0(928)507-3164", Some("0(928)507-3164"));
     }
 }

@@ -241,7 +241,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "country/es/passport",
         PASSPORT,
-        &[word("l3d6", any), word("l2d6", any), word("r3d6", es_passport)],
+        &[word("l3d6", any), word("l2d6", any), word("a3d6", any)],
     ),
     // Italy.
     // Decree of 23 December 1976: check letter modulo 26.
@@ -650,11 +650,6 @@ fn nie(value: &[u8]) -> bool {
         _ => return false,
     };
     spanish_letter(first * 10_000_000 + number(value, 1..8), value[8])
-}
-
-/// Three letters, however they are written.
-fn es_passport(value: &[u8]) -> bool {
-    value[..3].iter().all(u8::is_ascii_alphabetic)
 }
 
 /// Province and number modulo 97; short numbers count without the zeros before them.

@@ -1,6 +1,8 @@
 //! Names of users in paths: `/home/NAME/`, `/Users/NAME/`, `C:\Users\NAME\`.
 
+use crate::rule::RuleId;
 use crate::text::Text;
+use memchr::memmem::Finder;
 use std::ops::Range;
 
 /// The rule.
@@ -12,6 +14,26 @@ const ESCAPED: usize = 8;
 /// Accounts that belong to nobody.
 const NOBODY: &[&[u8]] =
     &[b"shared", b"public", b"default", b"all users", b"default user", b"user", b"users", b"$home"];
+
+/// What looks for the folders.
+pub(crate) struct Paths {
+    pub(crate) rule: RuleId,
+    folders: [Finder<'static>; 2],
+}
+
+impl Paths {
+    pub(super) fn new(rule: RuleId) -> Paths {
+        Paths { rule, folders: [Finder::new("/home/"), Finder::new("Users")] }
+    }
+
+    /// Where the separator before a folder of users may be.
+    pub(crate) fn candidates(&self, bytes: &[u8], from: usize) -> impl Iterator<Item = usize> {
+        let bytes = bytes.get(from..).unwrap_or_default();
+        let [home, users] = &self.folders;
+        let users = users.find_iter(bytes).filter_map(|at| at.checked_sub(1));
+        home.find_iter(bytes).chain(users).map(move |at| from + at)
+    }
+}
 
 /// The name behind the separator at `at`, where one of the folders of users begins.
 pub(crate) fn find(text: &Text<'_>, at: usize) -> Option<Range<usize>> {

@@ -5,7 +5,7 @@
 //! Capital letters, digits and signs stand for themselves, letters in either case.
 //!
 //! Letters of a value are all upper or all lower case, but where a run is taken as it is: `r` is
-//! as `w`, and leaves case alone.
+//! as `w` and `a` as `l`, and they leave case alone.
 
 use crate::place::Kind;
 use crate::text::Text;
@@ -53,10 +53,6 @@ impl Compact {
 /// A pattern, taken apart.
 pub(super) struct Pattern {
     units: Vec<Unit>,
-    /// Whether it may begin with a digit.
-    pub(super) digit: bool,
-    /// Whether it may begin with a letter.
-    pub(super) letter: bool,
     /// Letters in either case, mixed.
     raw: bool,
 }
@@ -65,12 +61,31 @@ pub(super) struct Pattern {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) length: usize,
-    /// Whether it may be digits only.
-    pub(super) digits: bool,
-    /// Whether it may have letters.
-    pub(super) mixed: bool,
+    /// Which of its first 64 characters have to be digits, a bit for each.
+    pub(super) digits: u64,
+    /// Which have to be letters.
+    pub(super) letters: u64,
     /// Whether the value ends with it; else a sign follows.
     pub(super) is_all: bool,
+    /// The lengths that the next run may have, a bit for each, the first one for a bracket.
+    pub(super) next: u64,
+    /// Which signs may follow, see [`sign`].
+    pub(super) signs: u8,
+}
+
+impl Run {
+    const EMPTY: Run = Run { length: 0, digits: 0, letters: 0, is_all: true, next: 0, signs: 0 };
+
+    /// With another character.
+    fn with(self, class: Class) -> Run {
+        let bit = 1u64.checked_shl(self.length as u32).unwrap_or(0);
+        Run {
+            length: self.length + 1,
+            digits: self.digits | if class == Class::Digit { bit } else { 0 },
+            letters: self.letters | if class == Class::Letter { bit } else { 0 },
+            ..self
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,9 +132,9 @@ impl Pattern {
                 b'd' => Class::Digit,
                 b'l' => Class::Letter,
                 b'w' => Class::Either,
-                b'r' => {
+                b'r' | b'a' => {
                     raw = true;
-                    Class::Either
+                    if byte == b'a' { Class::Letter } else { Class::Either }
                 }
                 b' ' => {
                     units.push(Unit::Same);
@@ -144,44 +159,32 @@ impl Pattern {
             };
             units.push(Unit::Class { class, least, most });
         }
-        let (digit, letter) = match units.first()? {
-            Unit::Class { class, .. } => (*class != Class::Letter, *class != Class::Digit),
-            Unit::Sign(sign) => (sign.is_ascii_digit(), sign.is_ascii_alphabetic()),
-            _ => return None,
+        let begins = match units.first()? {
+            Unit::Class { .. } => true,
+            Unit::Sign(sign) => sign.is_ascii_alphanumeric(),
+            Unit::Same | Unit::Maybe => false,
         };
-        Some(Pattern { units, digit, letter, raw })
+        begins.then_some(Pattern { units, raw })
     }
 
     /// What the first run of letters and digits may be like.
     pub(super) fn runs(&self) -> Vec<Run> {
-        let mut lengths = 1u128;
-        let (mut digits, mut mixed) = (true, false);
-        let mut runs = Vec::new();
-        let mut end = |lengths: u128, digits: bool, mixed: bool, is_all: bool| {
-            let fits = (1..=super::RUN_MAX).filter(|length| lengths >> length & 1 == 1);
-            runs.extend(fits.map(|length| Run { length, digits, mixed, is_all }));
-        };
-        for unit in &self.units {
-            match unit {
-                Unit::Class { class, least, most } => {
-                    lengths = (*least..=*most).fold(0, |all, more| all | lengths << more);
-                    digits &= *class != Class::Letter;
-                    mixed |= *class != Class::Digit;
-                }
-                Unit::Sign(sign) if sign.is_ascii_alphanumeric() => {
-                    lengths <<= 1;
-                    digits &= sign.is_ascii_digit();
-                    mixed |= sign.is_ascii_alphabetic();
-                }
-                Unit::Maybe => end(lengths, digits, mixed, false),
-                Unit::Same | Unit::Sign(_) => {
-                    end(lengths, digits, mixed, false);
-                    return runs;
-                }
-            }
-        }
-        end(lengths, digits, mixed, true);
+        let mut runs = runs(&self.units);
+        runs.retain(|run| (1..=super::RUN_MAX).contains(&run.length));
         runs
+    }
+
+    /// What the value begins with, in upper case, if that is always the same.
+    pub(super) fn first(&self) -> Option<u8> {
+        match self.units.first()? {
+            Unit::Sign(sign) => Some(*sign),
+            _ => None,
+        }
+    }
+
+    /// Whether the value is digits and nothing else.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.units[..], [Unit::Class { class: Class::Digit, .. }])
     }
 
     /// Behind the value that is written like this and begins at `start`; its letters and digits
@@ -239,6 +242,62 @@ impl Pattern {
     }
 }
 
+/// The kind of a sign behind a run, as a bit; none for what no value goes on behind.
+#[inline]
+pub(super) fn sign(byte: u8) -> u8 {
+    match byte {
+        b' ' | b'-' | b'.' | b'+' | 0xc2 => 1,
+        b'/' => 2,
+        b':' => 4,
+        b'(' => 8,
+        _ => 0,
+    }
+}
+
+/// The runs that some units may begin with.
+fn runs(units: &[Unit]) -> Vec<Run> {
+    let mut open = vec![Run::EMPTY];
+    let mut done: Vec<Run> = Vec::new();
+    for (index, unit) in units.iter().enumerate() {
+        let end = |open: &[Run]| {
+            let next = runs(&units[index + 1..]);
+            let next = next.iter().fold(0, |all, run| all | 1u64 << run.length.min(63));
+            let signs = match *unit {
+                Unit::Sign(byte) => sign(byte),
+                _ => sign(b' '),
+            };
+            // Where a separator may be left out, a bracket may follow right here.
+            let signs = if next & 1 == 1 { signs | sign(b'(') } else { signs };
+            open.iter().map(|run| Run { is_all: false, next, signs, ..*run }).collect::<Vec<_>>()
+        };
+        match *unit {
+            Unit::Class { class, least, most } => {
+                let mut longer = Vec::new();
+                for count in 0..=most {
+                    for run in open.iter().filter(|_| count >= least) {
+                        if !longer.contains(run) {
+                            longer.push(*run);
+                        }
+                    }
+                    open.iter_mut().for_each(|run| *run = run.with(class));
+                }
+                open = longer;
+            }
+            Unit::Sign(sign) if sign.is_ascii_alphanumeric() => {
+                let class = if sign.is_ascii_digit() { Class::Digit } else { Class::Letter };
+                open.iter_mut().for_each(|run| *run = run.with(class));
+            }
+            Unit::Maybe => done.extend(end(&open)),
+            Unit::Same | Unit::Sign(_) => {
+                done.extend(end(&open));
+                return done;
+            }
+        }
+    }
+    done.extend(open);
+    done
+}
+
 /// A separator and how many bytes it has. What is no blank but looks like one counts as one.
 fn separator(text: &Text<'_>, kind: Kind, at: usize) -> Option<(u8, usize)> {
     match text.at(at) {
@@ -278,14 +337,18 @@ mod tests {
 
     #[test]
     fn lengths_of_the_first_run() {
-        let runs = |pattern: &str| {
-            let runs = Pattern::parse(pattern).expect("this is a pattern").runs();
-            runs.into_iter().map(|run| run.length).collect::<Vec<_>>()
-        };
+        let all = |pattern: &str| Pattern::parse(pattern).expect("this is a pattern").runs();
+        let runs =
+            |pattern: &str| all(pattern).into_iter().map(|run| run.length).collect::<Vec<_>>();
         assert_eq!(runs("d3 d2"), [3]);
         assert_eq!(runs("d3_d2"), [3, 5]);
         assert_eq!(runs("HRB_d1~3"), [3, 4, 5, 6]);
         assert_eq!(runs("d8~10"), [8, 9, 10]);
+        let run = all("ld2w d3~4")[0];
+        assert_eq!((run.letters, run.digits, run.next), (0b1, 0b110, 0b11000));
+        assert_eq!((all("d3")[0].next, all("d3")[0].signs), (0, 0));
+        assert_eq!((all("d3/d2")[0].next, all("d3/d2")[0].signs), (0b100, 2));
+        assert_eq!(all("0 (d3)")[0].next, 1);
         assert!(Pattern::parse("x").is_none() && Pattern::parse("").is_none());
     }
 }

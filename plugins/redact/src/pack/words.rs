@@ -8,11 +8,11 @@ use crate::text::Text;
 use crate::value::context::{is_border, is_value};
 
 /// How far before a value its words may begin, in bytes.
-const BEFORE: usize = 64;
+pub(super) const BEFORE: usize = 64;
 /// How far behind a value its words may begin, in bytes.
-const BEHIND: usize = 32;
+pub(super) const BEHIND: usize = 32;
 /// The longest word that is read.
-const WORD_MAX: usize = 72;
+pub(super) const WORD_MAX: usize = 72;
 /// The most words of a window.
 const WORDS_MAX: usize = 20;
 /// The most blanks around a value that stands alone.
@@ -69,6 +69,12 @@ pub(super) fn are_near(text: &Text<'_>, start: usize, end: usize, words: &[&str]
     has(text, &before(text, start, BEFORE), words) || has(text, &behind(text, end), words)
 }
 
+/// Whether what stands right before a value allows that it has a name.
+#[inline]
+pub(super) fn may_be_named(text: &Text<'_>, start: usize) -> bool {
+    matches!(text.before(start, 1), b' ' | b'"' | b'\'' | b'\\' | b'#' | b':' | b'=')
+}
+
 /// Whether the value has one of `words` in its name.
 pub(super) fn are_name(text: &Text<'_>, start: usize, words: &[&str]) -> bool {
     let mut at = start;
@@ -87,14 +93,7 @@ pub(super) fn are_name(text: &Text<'_>, start: usize, words: &[&str]) -> bool {
 
 /// Whether the value is all that stands on its line.
 pub(super) fn is_alone(text: &Text<'_>, kind: Kind, start: usize, end: usize) -> bool {
-    if kind != Kind::Text {
-        return false;
-    }
-    let mut from = start;
-    while start - from < BLANKS && matches!(text.before(from, 1), b' ' | b'\t') {
-        from -= 1;
-    }
-    if !(from == 0 || matches!(text.before(from, 1), b'\n' | b'\r')) {
+    if !begins_line(text, kind, start) {
         return false;
     }
     let mut to = end;
@@ -102,6 +101,15 @@ pub(super) fn is_alone(text: &Text<'_>, kind: Kind, start: usize, end: usize) ->
         to += 1;
     }
     matches!(text.at(to), b'\n' | b'\r' | 0)
+}
+
+/// Whether nothing stands before the value on its line.
+pub(super) fn begins_line(text: &Text<'_>, kind: Kind, start: usize) -> bool {
+    let mut from = start;
+    while start - from < BLANKS && matches!(text.before(from, 1), b' ' | b'\t') {
+        from -= 1;
+    }
+    kind == Kind::Text && (from == 0 || matches!(text.before(from, 1), b'\n' | b'\r'))
 }
 
 /// The words before `start`, the last one first read.
@@ -187,7 +195,7 @@ fn behind(text: &Text<'_>, end: usize) -> Window {
     window
 }
 
-fn is_of_word(byte: u8) -> bool {
+pub(super) fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
