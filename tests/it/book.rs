@@ -629,6 +629,27 @@ fn every_setting_of_a_standard_plugin_is_in_its_page_with_its_default() {
 }
 
 #[test]
+fn every_entity_of_a_pack_is_in_the_table_of_packs() {
+    let page = page("redaction");
+    let mut names = vec!["paths/user".to_owned()];
+    for file in ["africa", "america", "asia", "europe", "things"] {
+        let text = read(&format!("plugins/redact/src/pack/{file}.rs"));
+        let rows = text.split("row(").skip(1).filter_map(|row| row.trim().strip_prefix('"'));
+        let known = rows.filter_map(|row| row.split('"').next()).filter(|name| name.contains('/'));
+        names.extend(known.map(str::to_owned));
+    }
+    assert!(names.len() > 100, "{names:?}");
+    let mut found = Vec::new();
+    for name in names {
+        let (pack, entity) = name.rsplit_once('/').unwrap();
+        if !rows(&page, pack).iter().any(|row| row.contains(&format!("`{entity}`"))) {
+            found.push(name);
+        }
+    }
+    none("entities that the page does not know", &found);
+}
+
+#[test]
 fn every_hook_of_the_contract_is_in_the_table_of_hooks() {
     let page = page("author-hooks");
     let mut found = Vec::new();

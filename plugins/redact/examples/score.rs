@@ -1,10 +1,16 @@
-//! Filters standard input to standard output with the default rules, as a log text.
+//! Filters standard input to standard output as a log text, with the rules that are named as
+//! arguments, or the default ones.
 
+use serde_json::json;
 use std::io::{Read, Write};
 use tamis_redact::{Answer, Engine, Kind, Rules, Scratch, Stream};
 
 fn main() -> std::io::Result<()> {
-    let engine = Engine::new(Rules::default());
+    let names: Vec<String> = std::env::args().skip(1).collect();
+    let config = if names.is_empty() { json!(null) } else { json!({ "rules": names }) };
+    let rules = Rules::from_config(&config)
+        .map_err(|errors| std::io::Error::other(format!("{errors:?}")))?;
+    let engine = Engine::new(rules);
     let (mut scratch, mut stream) = (Scratch::default(), Stream::new(Kind::Text));
     let mut input = std::io::stdin().lock();
     let mut output = std::io::stdout().lock();

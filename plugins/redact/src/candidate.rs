@@ -7,6 +7,10 @@
 
 use crate::scan::{BLOCK, Masks};
 
+/// How far from the beginning of a word the first digit of an entity of a pack may stand, in bytes,
+/// one more than the furthest.
+pub(crate) const NUMBER: usize = 12;
+
 /// Positions in one block, by what they may be the beginning of.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub(crate) struct Candidates {
@@ -86,6 +90,20 @@ impl Candidates {
             dashes,
             mac,
         }
+    }
+
+    /// Where words begin behind which, within [`NUMBER`] characters, a digit follows: what the
+    /// entities of packs begin with. Worked out only where a pack is on.
+    #[inline(always)]
+    pub(crate) fn numbers(before: Before, here: &Masks, next: &Masks) -> u64 {
+        let digit = u128::from(here.digit) | u128::from(next.digit) << BLOCK;
+        let digit2 = digit | digit >> 1;
+        let digit4 = digit2 | digit2 >> 2;
+        let digit8 = digit4 | digit4 >> 4;
+        let digit12 = digit8 | digit4 >> 8;
+        // Parts of something longer: decimals, versions, names with hyphens.
+        let glued = (here.dash | here.dot) << 1 & here.alnum << 2;
+        here.alnum & !(here.alnum << 1 | before.alnum | glued) & digit12 as u64
     }
 
     /// Whether there is nothing to look at.

@@ -7,6 +7,7 @@
 use crate::action;
 use crate::find::{Found, State, find};
 use crate::names::{Family, Names};
+use crate::pack::Packs;
 use crate::pair::Name;
 use crate::place::Kind;
 use crate::placeholder;
@@ -20,6 +21,7 @@ use std::ops::Range;
 /// Finds and replaces what its rules say.
 pub struct Engine {
     rules: Rules,
+    packs: Option<Packs>,
 }
 
 /// Memory for scans, and the hits of the last one.
@@ -120,7 +122,8 @@ impl Scratch {
 impl Engine {
     /// An engine for these rules.
     pub fn new(rules: Rules) -> Engine {
-        Engine { rules }
+        let packs = Packs::of(&rules.catalogue, &rules.on);
+        Engine { rules, packs }
     }
 
     /// Whether any rule keeps whole records and bodies from going on.
@@ -230,6 +233,16 @@ impl Engine {
 
     pub(crate) fn action_of(&self, rule: RuleId) -> &Action {
         &self.rules.actions[rule.index()]
+    }
+
+    /// The entities of packs that are on.
+    pub(crate) fn packs(&self) -> Option<&Packs> {
+        self.packs.as_ref()
+    }
+
+    /// Whether this is an entity of a pack.
+    pub(crate) fn is_of_pack(&self, rule: RuleId) -> bool {
+        self.rules.catalogue.is_optional(rule.index())
     }
 
     pub(crate) fn names(&self) -> &Names {

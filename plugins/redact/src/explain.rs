@@ -249,6 +249,10 @@ impl Notes<'_> {
             rule::URL_USERINFO => "credentials before the host of a URL".into(),
             rule::URL_SIGNATURE => "a signature in a query".into(),
             rule::PRIVATE_KEY => "a line of a private key in armour".into(),
+            rule if self.engine.is_of_pack(rule) => {
+                "written like one, check digits right, words that belong to it where it needs them"
+                    .into()
+            }
             _ => "prefix, alphabet and length".into(),
         }
     }

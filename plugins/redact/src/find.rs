@@ -26,6 +26,7 @@ mod member;
 mod mode;
 mod named;
 mod number;
+mod optional;
 mod tail;
 mod token;
 
@@ -116,12 +117,16 @@ pub(crate) fn find(
         authority: Authority::default(),
         chain_end: 0,
     };
-    finder.walk();
+    match engine.packs() {
+        None => finder.walk::<false>(),
+        Some(_) => finder.walk::<true>(),
+    }
     finder.settle(state)
 }
 
 impl Finder<'_> {
-    fn walk(&mut self) {
+    /// `PACKS` says whether any is on; who has none pays nothing for them.
+    fn walk<const PACKS: bool>(&mut self) {
         if self.state.mode != Mode::Open {
             let from = self.state.settled;
             match self.drive(from) {
@@ -137,6 +142,7 @@ impl Finder<'_> {
             }
         }
         let mut at = self.state.floor.max(self.state.settled.saturating_sub(AGAIN));
+        let from = at;
         let mut before = Before::byte(self.text.before(at, 1));
         let bytes = self.text.bytes();
         let mut here = classify_at(bytes, at);
@@ -145,6 +151,9 @@ impl Finder<'_> {
             let candidates = Candidates::of(before, &here, &next);
             if !candidates.is_empty() {
                 self.visit(&candidates, at);
+            }
+            if PACKS {
+                self.optional(Candidates::numbers(before, &here, &next), at, &here, &next);
             }
             before = Before::end_of(&here);
             here = next;
@@ -156,8 +165,14 @@ impl Finder<'_> {
                 here = classify_at(bytes, at);
             }
         }
+        if PACKS {
+            self.paths(from);
+        }
         if !self.text.is_last() {
             self.hold_tail();
+            if PACKS {
+                self.hold_words();
+            }
         }
     }
 

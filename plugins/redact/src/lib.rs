@@ -20,6 +20,7 @@ mod field;
 mod find;
 mod keys;
 mod names;
+mod pack;
 mod pair;
 mod pem;
 mod place;

@@ -3,6 +3,7 @@
 //! A rule is known by its place in the [`Catalogue`] of a configuration, which begins with those
 //! of [`SHIPPED`], so everything else only ever holds a [`RuleId`].
 
+use crate::pack;
 use std::borrow::Cow;
 
 /// The place of a rule in the list of rules.
@@ -151,7 +152,7 @@ const fn equal(a: &[u8], b: &[u8]) -> bool {
     true
 }
 
-/// The rules of a configuration: those that ship, and its own behind them.
+/// The rules of a configuration: those that ship, those of the packs, and its own behind them.
 #[derive(Clone, Debug)]
 pub(crate) struct Catalogue {
     rules: Vec<Rule>,
@@ -160,9 +161,16 @@ pub(crate) struct Catalogue {
     markers: Vec<Cow<'static, str>>,
 }
 
+/// What an entity of a pack is as a rule.
+fn of_pack(row: &pack::Row) -> Rule {
+    let marker = Cow::Owned(pack::marker(row.name));
+    Rule { marker, ..value(row.name, "") }
+}
+
 impl std::default::Default for Catalogue {
     fn default() -> Catalogue {
-        let rules = SHIPPED.to_vec();
+        let mut rules = SHIPPED.to_vec();
+        rules.extend(pack::rows().map(of_pack));
         let mut markers: Vec<_> = rules.iter().map(|rule| rule.marker.clone()).collect();
         markers.sort_unstable();
         markers.dedup();
@@ -179,6 +187,16 @@ impl Catalogue {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
+    }
+
+    /// Which are on when nothing is configured.
+    pub(crate) fn on_by_default(&self) -> Vec<bool> {
+        (0..self.len()).map(|index| !self.is_optional(index)).collect()
+    }
+
+    /// Whether this is the place of an entity of a pack.
+    pub(crate) fn is_optional(&self, index: usize) -> bool {
+        (SHIPPED.len()..SHIPPED.len() + pack::rows().count()).contains(&index)
     }
 
     /// All, in their order.

@@ -109,7 +109,7 @@ impl Default for Rules {
     fn default() -> Rules {
         let catalogue = Catalogue::default();
         Rules {
-            on: vec![true; catalogue.len()],
+            on: catalogue.on_by_default(),
             actions: shipped_actions(&catalogue),
             catalogue,
             names: Names::new(&[], &[]),

@@ -47,6 +47,11 @@ const KEYS: &[&str] = &[
     "explain",
 ];
 
+/// The name of the rules that are on when nothing is configured.
+const DEFAULT: &str = "default";
+/// The name of all packs together.
+const OPTIONAL: &str = "optional";
+
 impl Rules {
     /// Reads a configuration; `null` stands for the default one.
     ///
@@ -128,13 +133,14 @@ impl Reader {
     }
 }
 
-/// The rules that a name stands for: one, those of a family, or all.
+/// The rules that a name stands for: one, those of a family, those of all packs, or all.
 fn matching(catalogue: &Catalogue, name: &str) -> Vec<usize> {
     catalogue
         .names()
         .enumerate()
-        .filter(|(_, known)| {
-            name == "default"
+        .filter(|(index, known)| {
+            name == DEFAULT
+                || (name == OPTIONAL && catalogue.is_optional(*index))
                 || *known == name
                 || known.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
         })
@@ -170,7 +176,7 @@ mod tests {
     #[test]
     fn every_mistake_is_reported_with_its_place() {
         let found = errors(json!({
-            "rules": ["default", "emial", "-pone", 3, "country/id"],
+            "rules": ["default", "emial", "-pone", 3, "country/xx"],
             "actions": {"card": "last5", "email": "last4", "ip": {"replace": 1}, "secret/github": {"mask": 3}},
             "names": ["*", "a*b"],
             "key": "short",

@@ -58,7 +58,7 @@ pub(crate) fn has_word_before(text: &Text<'_>, start: usize, words: &[&str]) -> 
 
 /// A number that stands for itself. A word before it belongs to it and not to what follows; and
 /// when it is redacted, what follows must not come near enough to the word to be a hit then.
-fn is_value(text: &Text<'_>, start: usize, end: usize) -> bool {
+pub(crate) fn is_value(text: &Text<'_>, start: usize, end: usize) -> bool {
     let digits = text.slice(start, end).iter().filter(|b| b.is_ascii_digit()).count();
     digits >= 3
         || (digits > 0
@@ -196,7 +196,7 @@ fn is_one_of(text: &Text<'_>, start: usize, end: usize, words: &[&str]) -> bool 
 
 /// What a window does not cross: line ends, brackets of objects, `&` and `;` between pairs, the
 /// comma between two members of an object, and values that are, or were, hits.
-fn is_border(text: &Text<'_>, at: usize) -> bool {
+pub(crate) fn is_border(text: &Text<'_>, at: usize) -> bool {
     match text.at(at) {
         b'\n' | b'\r' | b'{' | b'}' | b'&' | b';' | b'@' | b']' | b'*' | 0 => true,
         b',' => {

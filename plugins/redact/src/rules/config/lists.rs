@@ -1,18 +1,15 @@
 //! Lists of names: which rules are on, further names of secrets, what passes.
 
-use super::{Reader, likely, matching};
+use super::{DEFAULT, OPTIONAL, Reader, likely, matching};
 use crate::rules::Allow;
 use serde_json::Value;
 
 /// Packs of the rule file that this version does not have.
-const PACKS: &[&str] = &[
-    "names", "devices", "paths", "crypto", "vehicles", "dates", "urls", "entropy", "sql",
-    "optional",
-];
+const PACKS: &[&str] = &["names", "urls", "entropy", "sql"];
 
 impl Reader {
     pub(super) fn rules(&mut self, value: Option<&Value>) -> Vec<bool> {
-        let Some(value) = value else { return vec![true; self.catalogue.len()] };
+        let Some(value) = value else { return self.catalogue.on_by_default() };
         let mut on = vec![false; self.catalogue.len()];
         for (index, entry) in self.strings(value, "/rules") {
             let path = format!("/rules/{index}");
@@ -20,7 +17,10 @@ impl Reader {
                 Some(name) => (name, false),
                 None => (entry.as_str(), true),
             };
-            let hit = matching(&self.catalogue, name);
+            let mut hit = matching(&self.catalogue, name);
+            if name == DEFAULT {
+                hit.retain(|&index| !self.catalogue.is_optional(index));
+            }
             if hit.is_empty() {
                 if PACKS.contains(&name) || name.starts_with("country/") {
                     self.error(
@@ -82,6 +82,6 @@ impl Reader {
     }
 
     pub(super) fn likely_rule(&self, name: &str) -> Option<String> {
-        likely(name, ["default", "secret"].into_iter().chain(self.catalogue.names()))
+        likely(name, [DEFAULT, OPTIONAL, "secret"].into_iter().chain(self.catalogue.names()))
     }
 }
