@@ -14,6 +14,7 @@ use crate::rule::{self, RuleId};
 use crate::rules::{Action, Rules};
 use crate::span::{Role, Span};
 use crate::text::Text;
+use crate::view;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -207,8 +208,8 @@ impl Engine {
                 }
                 scratch.refused |= matches!(action, Action::DropRecord);
                 let spot = action::Spot { encoded: kind.is_encoded(), wrap: span.wrap };
-                let value = &text[range.clone()];
-                action::write(action, &self.rules, span.rule, value, spot, &mut scratch.bytes);
+                let value = view::plain(span.rule, &text[range.clone()]);
+                action::write(action, &self.rules, span.rule, &value, spot, &mut scratch.bytes);
             }
         }
         scratch.edits.push(Edit { range, bytes: from..scratch.bytes.len() });

@@ -26,11 +26,13 @@ mod member;
 mod mode;
 mod named;
 mod number;
+mod spelled;
 mod tail;
 mod token;
 
 pub(crate) use list::Cookies;
 pub(crate) use mode::Mode;
+pub(crate) use spelled::{CELL, LEFT};
 
 /// What is carried from one piece of a text to the next. Positions count from the first byte that
 /// is still known.
@@ -43,11 +45,13 @@ pub(crate) struct State {
     pub(crate) settled: usize,
     /// The last member that was taken out.
     pub(crate) dropped: Range<usize>,
+    /// How far behind the beginning of a cell the first known byte stands.
+    pub(crate) origin: usize,
 }
 
 impl Default for State {
     fn default() -> State {
-        State { mode: Mode::Open, floor: 0, settled: 0, dropped: 0..0 }
+        State { mode: Mode::Open, floor: 0, settled: 0, dropped: 0..0, origin: 0 }
     }
 }
 
@@ -56,6 +60,7 @@ impl State {
     pub(crate) fn shift(&mut self, bytes: usize) {
         self.floor = self.floor.saturating_sub(bytes);
         self.settled = self.settled.saturating_sub(bytes);
+        self.origin = (self.origin + bytes) % CELL;
         self.dropped =
             self.dropped.start.saturating_sub(bytes)..self.dropped.end.saturating_sub(bytes);
     }
@@ -82,6 +87,10 @@ pub(crate) struct Finder<'a> {
     authority: Authority,
     /// Behind the characters of version 6 around the last colon.
     chain_end: usize,
+    /// Behind the last cell that was looked at for other spellings.
+    looked_at: usize,
+    /// How many views this text is in.
+    depth: usize,
 }
 
 /// What a walk collects. Kept between walks for its memory.
@@ -91,6 +100,8 @@ pub(crate) struct Found {
     pub(crate) spans: Vec<Span>,
     /// Where hits may begin that cannot be judged yet.
     holds: Vec<usize>,
+    /// For looking at other spellings; made when there are any.
+    inner: Option<Box<spelled::Inner>>,
 }
 
 /// Walks over `text`, going on from `state`. Answers how much of the text is settled; what is found
@@ -101,6 +112,18 @@ pub(crate) fn find(
     text: Text<'_>,
     state: &mut State,
     found: &mut Found,
+) -> usize {
+    find_in(engine, kind, text, state, found, 0)
+}
+
+/// The same for what is so many views deep in a text.
+fn find_in(
+    engine: &Engine,
+    kind: Kind,
+    text: Text<'_>,
+    state: &mut State,
+    found: &mut Found,
+    depth: usize,
 ) -> usize {
     found.spans.clear();
     found.holds.clear();
@@ -115,6 +138,8 @@ pub(crate) fn find(
         base: state.floor,
         authority: Authority::default(),
         chain_end: 0,
+        looked_at: 0,
+        depth,
     };
     finder.walk();
     finder.settle(state)
@@ -256,7 +281,13 @@ impl Finder<'_> {
     #[inline(never)]
     fn visit_rare(&mut self, candidates: &Candidates, at: usize) {
         for position in positions(candidates.rare, at) {
-            self.at_sign(position);
+            let byte = self.text.at(position);
+            if matches!(byte, b'@' | b'%') {
+                self.at_sign(position);
+            }
+            if byte != b'@' {
+                self.coded(position);
+            }
         }
         for position in positions(candidates.iban, at) {
             self.judge(rule::IBAN, position, |text| value::iban::find(text, position));

@@ -34,6 +34,7 @@ mod span;
 mod stream;
 mod text;
 mod value;
+mod view;
 
 pub use cipher::decrypt;
 pub use cut::Cut;

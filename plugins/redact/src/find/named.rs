@@ -99,7 +99,9 @@ impl Finder<'_> {
         if self.has_to_wait(rule, &value) {
             return;
         }
-        let pair = if self.engine.drops(rule) { self.pair_around(name, &value) } else { None };
+        // In another spelling the value goes alone: what is around it may be out of sight.
+        let drops = self.depth == 0 && self.engine.drops(rule);
+        let pair = if drops { self.pair_around(name, &value) } else { None };
         match pair {
             Some(pair) => {
                 let close = Close { quote: value.quote, separator: pair.separator };

@@ -1,0 +1,200 @@
+//! Candidates in other spellings: characters that are encoded, escaped, or of another script.
+//!
+//! The text is divided into cells that end with their line. The first character of a cell that
+//! counts has the cell looked at: decoded, with what stands around it, and searched like a text of
+//! its own. So a text costs the same for each cell however many such characters are in it, and what
+//! is found depends on the text alone.
+
+use super::mode::Then;
+use super::{Finder, Found, State, find_in, tail};
+use crate::bytes::{self, NAME as NAME_BYTES, TOKEN};
+use crate::ending::{Ending, Quote};
+use crate::pair::Value;
+use crate::place::Kind;
+use crate::span::{Role, Span};
+use crate::text::Text;
+use crate::view::unit::UNIT_MAX;
+use crate::view::{self, View};
+use std::ops::Range;
+
+/// In what is so deep nothing is decoded once more but base64.
+const VIEWS: usize = 2;
+/// How far before a value its name may be written in another way, in bytes.
+const NAME: usize = 96;
+/// The length of a cell, in bytes.
+pub(crate) const CELL: usize = 256;
+/// How far before the first character that counts a view begins, in bytes.
+pub(crate) const LEFT: usize = 192;
+/// How far behind the last one it ends.
+const RIGHT: usize = 384;
+
+/// What looking into a view takes. Kept for its memory.
+#[derive(Default)]
+pub(crate) struct Inner {
+    view: View,
+    found: Found,
+    /// Where characters that count stand in the cell.
+    marks: Vec<usize>,
+}
+
+impl Finder<'_> {
+    /// A character that may be written in another way.
+    pub(super) fn coded(&mut self, at: usize) {
+        if self.depth >= VIEWS || at < self.looked_at {
+            return;
+        }
+        self.text.forget();
+        let counts = view::counts(&self.text, self.engine.names(), at);
+        if self.text.is_open() {
+            self.hold(tail::start_at(&self.text, at));
+            return;
+        }
+        if counts {
+            self.cell(at);
+        }
+    }
+
+    /// Looks at the cell around `at`.
+    fn cell(&mut self, at: usize) {
+        let bytes = self.text.bytes();
+        let cell = at.saturating_sub((at + self.state.origin) % CELL);
+        let cell_end = cell + CELL - if cell == 0 { self.state.origin } else { 0 };
+        let line_end = |from: usize, to: usize| {
+            let to = to.min(bytes.len());
+            bytes[from.min(to)..to].iter().position(|&b| b == b'\n').map(|found| from + found)
+        };
+        let start =
+            bytes[cell..at].iter().rposition(|&b| b == b'\n').map_or(cell, |nl| cell + nl + 1);
+        let end = line_end(at, cell_end).unwrap_or(cell_end);
+        self.looked_at = end;
+
+        let mut inner = std::mem::take(&mut self.found.inner).unwrap_or_default();
+        self.text.forget();
+        inner.marks.clear();
+        for index in start..end.min(bytes.len()) {
+            if matches!(bytes[index], b'%' | b'\\' | b'&' | 0xc2..)
+                && view::counts(&self.text, self.engine.names(), index)
+            {
+                inner.marks.push(index);
+            }
+        }
+        if let (Some(&first), Some(&last)) = (inner.marks.first(), inner.marks.last()) {
+            let most = last + RIGHT;
+            let border = line_end(last, most);
+            let in_sight = border.is_some() || bytes.len() >= most.max(cell_end + UNIT_MAX);
+            if self.text.is_last() || in_sight {
+                let from = first.saturating_sub(LEFT);
+                let to = border.unwrap_or(most).min(bytes.len());
+                let cut = border.is_none() && to < bytes.len();
+                self.look(&mut inner, from..to, cut);
+            } else {
+                self.hold(tail::start_at(&self.text, first));
+            }
+        }
+        self.found.inner = Some(inner);
+    }
+
+    /// Searches a part of the text, decoded.
+    fn look(&mut self, inner: &mut Inner, mut part: Range<usize>, cut: bool) {
+        let bytes = self.text.bytes();
+        let cut_before = part.start > 0;
+        while part.start < part.end && bytes[part.start] & 0xc0 == 0x80 {
+            part.start += 1;
+        }
+        inner.view.read(bytes, part.clone(), self.kind == Kind::Form);
+        let text = Text::new(inner.view.bytes(), true);
+        let mut state = State::default();
+        find_in(self.engine, Kind::Text, text, &mut state, &mut inner.found, self.depth + VIEWS);
+        let length = inner.view.bytes().len();
+        for span in &inner.found.spans {
+            if span.start == 0 && cut_before || matches!(span.role, Role::Rest | Role::Region) {
+                continue;
+            }
+            let is_cut = span.end == length && cut;
+            let Some(range) = inner.view.origin(span.start..span.end) else { continue };
+            let named = span.role != Role::Value && is_behind(bytes, &inner.marks, &range);
+            if !(named || self.is_ours(&inner.marks, &range))
+                || (is_cut && span.role == Role::Value)
+            {
+                continue;
+            }
+            self.keep(span, range, is_cut);
+        }
+    }
+
+    /// Whether a hit holds a character that counts, or begins behind one; and whether the text would
+    /// have been kept back for it.
+    fn is_ours(&self, marks: &[usize], range: &Range<usize>) -> bool {
+        let near = range.start.saturating_sub(UNIT_MAX);
+        for &mark in marks.iter().skip_while(|mark| **mark < near) {
+            if mark >= range.end {
+                break;
+            }
+            if mark >= range.start {
+                return range.start >= tail::start_at(&self.text, mark);
+            }
+            if mark + view::unit::read(&self.text, mark).length == range.start {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn keep(&mut self, span: &Span, range: Range<usize>, goes_on: bool) {
+        let settled = self.state.settled;
+        let is_settled = range.end <= settled || (range.start < settled && range.start < self.base);
+        if is_settled {
+            return;
+        }
+        let start = range.start.max(settled);
+        let is_free = start >= self.state.floor && self.cut.is_none();
+        if goes_on && is_free && !self.engine.is_report(span.rule) {
+            // What is seen of it goes, and the rest as far as it is written plainly.
+            let value = Value::new(range.end, self.ending_at(start));
+            if self.has_to_wait(span.rule, &value) {
+                self.hold(start);
+            } else {
+                self.take(span.rule, start, value, Role::Named, Then::Open);
+            }
+            return;
+        }
+        let wrap = span.wrap.filter(|_| self.is_json_value(start));
+        self.push(Span { start, end: range.end, rule: span.rule, wrap, role: Role::Value });
+    }
+
+    /// How a value that goes on behind its view ends, by the quote before it.
+    fn ending_at(&self, start: usize) -> Ending {
+        let sign = self.text.before(start, 1);
+        let backslashes =
+            (2..10).take_while(|distance| self.text.before(start, *distance) == b'\\').count();
+        match Quote::written(sign, backslashes) {
+            Some(quote) if matches!(sign, b'"' | b'\'') => {
+                Ending::quoted(quote, self.kind != Kind::Json)
+            }
+            _ => Ending::Run(TOKEN),
+        }
+    }
+
+    /// Whether the name before a value stands in plain quotes, so that a marker may, too.
+    fn is_json_value(&self, start: usize) -> bool {
+        let mut sign = start;
+        while start - sign < 8 && matches!(self.text.before(sign, 1), b' ' | b'\t') {
+            sign -= 1;
+        }
+        self.text.before(sign, 1) == b':' && self.text.before(sign, 2) == b'"'
+    }
+}
+
+/// Whether the name of a value, or what stands between the two, is written in another way.
+fn is_behind(text: &[u8], marks: &[usize], range: &Range<usize>) -> bool {
+    let near = range.start.saturating_sub(NAME)..range.start;
+    let Some(mark) = marks.iter().rfind(|mark| near.contains(mark)) else { return false };
+    let (mut quotes, mut signs) = (0, 0);
+    let between = text[*mark..range.start].iter().all(|&byte| {
+        quotes += usize::from(matches!(byte, b'"' | b'\''));
+        signs += usize::from(matches!(byte, b':' | b'='));
+        bytes::is(byte, NAME_BYTES)
+            || matches!(byte, b'&' | b'#' | b';' | b'\\' | b'"' | b'\'' | b':' | b'=' | b' ')
+    });
+    between && quotes <= 2 && signs <= 1
+}
