@@ -93,37 +93,65 @@ pub(crate) fn counts(text: &Text<'_>, names: &Names, at: usize) -> bool {
     let behind = at + unit.length;
     let next = text.at(behind);
     let Some(character) = unit.stands_for else {
-        return joins(before) && joins(next) || before.is_ascii_digit() || next.is_ascii_digit();
+        return joins(before) && joins(next) || (before.is_ascii_digit() && next.is_ascii_digit());
     };
-    if character.is_ascii_alphanumeric() || character == '@' {
-        return true;
-    }
-    let digits = before.is_ascii_digit() || next.is_ascii_digit();
     match character {
-        ' ' | '-' | '.' | '+' | '_' | '(' | ')' if digits => return true,
+        '@' => return true,
+        '0'..='9' if written >= 0x80 => {
+            // In prose of its own script a single one is a single one.
+            let (previous, _) = text.char_before(at);
+            return unit::plain(previous).is_some_and(|c| c.is_ascii_digit())
+                || unit::read(text, behind).stands_for.is_none_or(|c| c.is_ascii_digit());
+        }
+        '0'..='9' | 'a'..='z' | 'A'..='Z' => return written < 0x80 || joins(before) || joins(next),
+        ' ' | '-' | '.' | '+' | '_' | '(' | ')' if before.is_ascii_digit() => {
+            if next.is_ascii_digit() && is_dense(text, at, behind) {
+                return true;
+            }
+        }
         '-' | '.' | '+' | '_' | '\'' if written != b'%' && joins(before) && joins(next) => {
             return true;
         }
         '=' | ':' | '"' | '\'' if is_behind_name(text, names, at, behind) => return true,
-        ':' if next.is_ascii_hexdigit() && text.at(behind + 1).is_ascii_hexdigit() => return true,
-        '/' if text.at(behind) == b'/' || text.before(at, 1) == b':' => return true,
+        ':' if next.is_ascii_hexdigit() && text.at(behind + 1).is_ascii_hexdigit() => {
+            return is_dense(text, at, behind) || begins_value(text, behind);
+        }
+        '/' if written == b'\\' && before == b':' => return true,
         _ if !character.is_ascii() => return false,
         _ => {}
     }
     begins_value(text, behind)
 }
 
+/// How far around a gap its groups of digits are counted, in bytes.
+const AROUND: usize = 12;
+
+/// Whether there are digits enough around a gap for any number that has gaps.
+fn is_dense(text: &Text<'_>, at: usize, behind: usize) -> bool {
+    let before = (1..=AROUND).filter(|&distance| text.before(at, distance).is_ascii_digit());
+    let behind = (0..AROUND).filter(|&index| text.at(behind + index).is_ascii_digit());
+    before.count() + behind.count() >= 7
+}
+
 /// Whether a byte may stand beside another character inside an address.
 fn joins(byte: u8) -> bool {
-    bytes::is(byte, ALNUM)
-        || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'%' | b'\\' | b';' | 0x80..)
+    bytes::is(byte, ALNUM) || matches!(byte, b'@' | b'.' | b'_' | b'-' | b'%' | b'\\' | b';')
 }
 
 /// Whether a value that has to stand behind a border may begin at `at`.
 fn begins_value(text: &Text<'_>, at: usize) -> bool {
     let (first, second) = (text.at(at), text.at(at + 1));
     if first.is_ascii_digit() {
-        return true;
+        let mut digits = 0;
+        let mut points = 0;
+        for index in 0..AROUND {
+            match text.at(at + index) {
+                b'0'..=b'9' => digits += 1,
+                b'.' | b':' => points += 1,
+                _ => {}
+            }
+        }
+        return digits >= 7 || (points > 0 && digits >= 4);
     }
     if !first.is_ascii_alphabetic() {
         return false;

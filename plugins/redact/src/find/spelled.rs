@@ -26,7 +26,9 @@ pub(crate) const CELL: usize = 256;
 /// How far before the first character that counts a view begins, in bytes.
 pub(crate) const LEFT: usize = 192;
 /// How far behind the last one it ends.
-const RIGHT: usize = 384;
+const RIGHT: usize = 288;
+/// How much of what stands around a value may say what it is, in bytes.
+const CONTEXT: usize = 64;
 
 /// What looking into a view takes. Kept for its memory.
 #[derive(Default)]
@@ -79,16 +81,14 @@ impl Finder<'_> {
             }
         }
         if let (Some(&first), Some(&last)) = (inner.marks.first(), inner.marks.last()) {
-            let most = last + RIGHT;
-            let border = line_end(last, most);
-            let in_sight = border.is_some() || bytes.len() >= most.max(cell_end + UNIT_MAX);
+            let (to, cut) = view_end(&self.text, last);
+            let in_sight = bytes.len() >= to.max(end) && !self.text.is_open();
+            let earliest = tail::start_at(&self.text, first);
             if self.text.is_last() || in_sight {
-                let from = first.saturating_sub(LEFT);
-                let to = border.unwrap_or(most).min(bytes.len());
-                let cut = border.is_none() && to < bytes.len();
-                self.look(&mut inner, from..to, cut);
+                let from = earliest.saturating_sub(CONTEXT).max(first.saturating_sub(LEFT));
+                self.look(&mut inner, from..to.min(bytes.len()), cut && to < bytes.len());
             } else {
-                self.hold(tail::start_at(&self.text, first));
+                self.hold(earliest);
             }
         }
         self.found.inner = Some(inner);
@@ -183,6 +183,26 @@ impl Finder<'_> {
         }
         self.text.before(sign, 1) == b':' && self.text.before(sign, 2) == b'"'
     }
+}
+
+/// Where a view whose last mark is at `mark` ends, and whether a value may go on behind that.
+fn view_end(text: &Text<'_>, mark: usize) -> (usize, bool) {
+    let bytes = text.bytes();
+    let most = mark + RIGHT;
+    for at in mark..most.min(bytes.len()) {
+        let next = bytes.get(at + 1).copied();
+        match bytes[at] {
+            b'\n' => return (at, false),
+            b' ' if next.is_none_or(|b| b.is_ascii_alphabetic()) => {
+                return (most.min(at + CONTEXT), true);
+            }
+            b'"' if matches!(next, None | Some(b',' | b'}')) => {
+                return (most.min(at + CONTEXT), true);
+            }
+            _ => {}
+        }
+    }
+    (most, true)
 }
 
 /// Whether the name of a value, or what stands between the two, is written in another way.

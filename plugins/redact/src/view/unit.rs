@@ -184,31 +184,46 @@ fn numeric(text: &Text<'_>, at: usize) -> Option<(char, usize)> {
     Some((char::from_u32(code)?, end + usize::from(closed)))
 }
 
-/// The zeros of the decimal digits of other scripts, by Unicode 16, as far as they are in use.
-const ZEROS: &[u32] = &[
-    0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50,
-    0xed0, 0xf20, 0x1040, 0x17e0, 0x1810, 0xff10, 0x1d7ce, 0x1d7d8, 0x1d7e2, 0x1d7ec, 0x1d7f6,
-];
-
 /// A character in ASCII where it has such a form, itself where it has none, `None` where it cannot
 /// be seen.
+#[inline]
 pub(crate) fn plain(character: char) -> Option<char> {
     let code = u32::from(character);
-    Some(match code {
-        0..0x80 => character,
+    if code < 0x80 {
+        return Some(character);
+    }
+    // The zeros of the decimal digits that are in use, by Unicode 16.
+    let zero = match code {
         0xad | 0x34f | 0x180e | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x2069 | 0xfeff => {
             return None;
         }
-        0xa0 | 0x2000..=0x200a | 0x202f | 0x205f | 0x3000 => ' ',
-        0x2010..=0x2015 | 0x2212 | 0xfe63 => '-',
-        0xfe6b => '@',
-        0xfe52 => '.',
-        0xff01..=0xff5e => char::from_u32(code - 0xfee0)?,
-        _ => match ZEROS.iter().find(|zero| (**zero..**zero + 10).contains(&code)) {
-            Some(zero) => char::from_digit(code - zero, 10)?,
-            None => character,
-        },
-    })
+        0xa0 | 0x2000..=0x200a | 0x202f | 0x205f | 0x3000 => return Some(' '),
+        0x2010..=0x2015 | 0x2212 | 0xfe63 => return Some('-'),
+        0xfe6b => return Some('@'),
+        0xfe52 => return Some('.'),
+        0xff01..=0xff5e => return char::from_u32(code - 0xfee0),
+        0x660..=0x669 => 0x660,
+        0x6f0..=0x6f9 => 0x6f0,
+        0x7c0..=0x7c9 => 0x7c0,
+        0x966..=0x96f => 0x966,
+        0x9e6..=0x9ef => 0x9e6,
+        0xa66..=0xa6f => 0xa66,
+        0xae6..=0xaef => 0xae6,
+        0xb66..=0xb6f => 0xb66,
+        0xbe6..=0xbef => 0xbe6,
+        0xc66..=0xc6f => 0xc66,
+        0xce6..=0xcef => 0xce6,
+        0xd66..=0xd6f => 0xd66,
+        0xe50..=0xe59 => 0xe50,
+        0xed0..=0xed9 => 0xed0,
+        0xf20..=0xf29 => 0xf20,
+        0x1040..=0x1049 => 0x1040,
+        0x17e0..=0x17e9 => 0x17e0,
+        0x1810..=0x1819 => 0x1810,
+        0x1d7ce..=0x1d7ff => return char::from_digit((code - 0x1d7ce) % 10, 10),
+        _ => return Some(character),
+    };
+    char::from_digit(code - zero, 10)
 }
 
 #[cfg(test)]
