@@ -4,6 +4,7 @@
 //! value, [`counts`] says which. The ordinary verifiers read it, and what they find is replaced in
 //! the text itself, whole characters at a time.
 
+pub(crate) mod base64;
 pub(crate) mod unit;
 
 use crate::bytes::{self, ALNUM, WORD};

@@ -235,6 +235,12 @@ fn spelled() -> Vec<String> {
         "{&quot;password&quot;:&quot;hunter2&quot;,&quot;pin&quot;:1234}",
         "p%61ssword=hunter2",
         "user%5Bpassword%5D=hunter2",
+        "amFuZUBleGFtcGxlLmNvbQ==",
+        "x=eyJlbWFpbCI6ImphbmVAZXhhbXBsZS5jb20iLCJuIjoxfQ",
+        "/v1/amFuZUBleGFtcGxlLmNvbQ/edit",
+        "WTJGeVpDQTBNVEV4SURFeE1URWdNVEV4TVNBeE1URXg=",
+        "6a616e65406578616d706c652e636f6d",
+        "next=amFuZUBleGFtcGxlLmNvbQ%3D%3D",
     ]
     .map(String::from)
     .into()
@@ -247,9 +253,21 @@ fn values_are_found_in_every_spelling() {
         let text = format!("at 3 got {value} of x");
         let out = whole(&engine, Kind::Text, text.as_bytes());
         let out = String::from_utf8_lossy(&out);
-        for left in
-            ["jane", "example.com", "1111", "۱۱۱۱", "3704", "hunter2", "4399", "12345", ".77"]
-        {
+        for left in [
+            "jane",
+            "example.com",
+            "1111",
+            "۱۱۱۱",
+            "3704",
+            "hunter2",
+            "amFu",
+            "ImphbmVA",
+            "WTJG",
+            "6a616e",
+            "4399",
+            "12345",
+            ".77",
+        ] {
             assert!(!out.contains(left), "of `{text}` is left: `{out}`");
         }
         assert!(out != text, "`{text}`");
@@ -272,6 +290,9 @@ fn spelled_texts() -> Vec<(Kind, String)> {
         Kind::Text,
         format!("{far} jane%40example.com {far} 4111%201111%201111%201111 {far}"),
     ));
+    // The same quads all the way, behind an address.
+    let letters = "IGFi".repeat(2_000);
+    all.push((Kind::Text, format!("a amFuZUBleGFtcGxlLmNvbSAg{letters} b {letters} c")));
     let long = "v".repeat(5_000);
     all.push((Kind::Text, format!("q=%7B%22password%22%3A%22{long}%22%7D&jane%40example.com")));
     all.push((Kind::Json, format!("{{\"p\\u0061ssword\":\"a b {long}\",\"n\":1}}")));

@@ -7,18 +7,20 @@
 
 use super::mode::Then;
 use super::{Finder, Found, State, find_in, tail};
-use crate::bytes::{self, NAME as NAME_BYTES, TOKEN};
+use crate::bytes::{self, BASE64, HEX, NAME as NAME_BYTES, TOKEN, WORD};
 use crate::ending::{Ending, Quote};
 use crate::pair::Value;
 use crate::place::Kind;
+use crate::rule::RuleId;
 use crate::span::{Role, Span};
 use crate::text::Text;
+use crate::view::base64::{self, Coding};
 use crate::view::unit::UNIT_MAX;
 use crate::view::{self, View};
 use std::ops::Range;
 
 /// In what is so deep nothing is decoded once more but base64.
-const VIEWS: usize = 2;
+pub(super) const VIEWS: usize = 2;
 /// How far before a value its name may be written in another way, in bytes.
 const NAME: usize = 96;
 /// The length of a cell, in bytes.
@@ -37,6 +39,8 @@ pub(crate) struct Inner {
     found: Found,
     /// Where characters that count stand in the cell.
     marks: Vec<usize>,
+    /// What a run of base64 holds.
+    decoded: Vec<u8>,
 }
 
 impl Finder<'_> {
@@ -120,6 +124,51 @@ impl Finder<'_> {
             }
             self.keep(span, range, is_cut);
         }
+    }
+
+    /// A run that may hold a text: one with a hit in it goes as a whole. Answers whether it was
+    /// judged, or has to wait.
+    pub(super) fn encoded(&mut self, start: usize, coding: Coding) -> bool {
+        // Declared as data: an image, a font.
+        if self.text.ends_with_word(start, b"base64,") {
+            return false;
+        }
+        // Behind a slash the whole run was judged from its beginning.
+        let parts: &[bool] =
+            if self.text.before(start, 1) == b'/' { &[true] } else { &[false, true] };
+        for &part in parts {
+            self.text.forget();
+            let run = base64::run(&self.text, start, coding, part);
+            if self.text.is_open() {
+                self.hold(start);
+                return true;
+            }
+            let Some(run) = run else { return false };
+            let written = self.text.slice(start, run.end);
+            if part && parts.len() > 1 && self.text.at(run.end) != b'/' {
+                return false;
+            }
+            let mut inner = std::mem::take(&mut self.found.inner).unwrap_or_default();
+            let rule = base64::decode(written, coding, &mut inner.decoded)
+                .then(|| self.rule_in(&mut inner))
+                .flatten();
+            self.found.inner = Some(inner);
+            let Some(rule) = rule else { continue };
+            let class = if coding == Coding::Hex { HEX } else { BASE64 | WORD };
+            self.run_on(rule, start..run.end, class, run.goes_on);
+            return true;
+        }
+        false
+    }
+
+    /// The first rule with a hit in what was decoded, one that only reports behind the others.
+    fn rule_in(&self, inner: &mut Inner) -> Option<RuleId> {
+        let text = Text::new(&inner.decoded, true);
+        let mut state = State::default();
+        find_in(self.engine, Kind::Text, text, &mut state, &mut inner.found, self.depth + 1);
+        let hits = inner.found.spans.iter().filter(|span| span.role != Role::Region);
+        let rules = || hits.clone().map(|span| span.rule);
+        rules().find(|rule| !self.engine.is_report(*rule)).or_else(|| rules().next())
     }
 
     /// Whether a hit holds a character that counts, or begins behind one; and whether the text would

@@ -2,6 +2,7 @@
 
 use super::Finder;
 use super::mode::Then;
+use super::spelled::VIEWS;
 use crate::bytes::{self, TOKEN, WORD};
 use crate::ending::Ending;
 use crate::pair::Value;
@@ -9,6 +10,7 @@ use crate::rule::{self, RuleId};
 use crate::span::Role;
 use crate::text::Text;
 use crate::value::{self, token::Scheme};
+use crate::view::base64;
 use std::ops::Range;
 
 /// Letters, digits, `-`, `_`, and points between them.
@@ -39,6 +41,13 @@ impl Finder<'_> {
         if text.before(start, 1) == b' ' && self.credentials(start) {
             return;
         }
+        if self.depth <= VIEWS
+            && let Some(coding) = base64::may_begin(&self.text, start)
+            && self.encoded(start, coding)
+        {
+            return;
+        }
+        self.text.forget();
         let text = &self.text;
         if !value::secret::may_begin(first, second) && !value::secret::is_led(text, start) {
             return;

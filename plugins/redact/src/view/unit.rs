@@ -41,13 +41,30 @@ pub(crate) fn read(text: &Text<'_>, at: usize) -> Unit {
         b'&' => entity(text, at),
         0..0x80 => None,
         _ => {
-            let (character, length) = text.char_at(at);
+            let (character, length) = short(text, at).unwrap_or_else(|| text.char_at(at));
             let stands_for = plain(character);
             let coded = stands_for != Some(character);
             return Unit { stands_for, length, coded };
         }
     };
     coded.unwrap_or(Unit { stands_for: Some(byte as char), length: 1, coded: false })
+}
+
+/// A character of two or three bytes, which nearly all are.
+#[inline]
+fn short(text: &Text<'_>, at: usize) -> Option<(char, usize)> {
+    let bytes = text.bytes().get(at..)?;
+    let tail = |byte: u8| (byte & 0xc0 == 0x80).then_some(u32::from(byte & 0x3f));
+    match *bytes {
+        [first @ 0xc2..0xe0, second, ..] => {
+            Some((char::from_u32(u32::from(first & 0x1f) << 6 | tail(second)?)?, 2))
+        }
+        [first @ 0xe1..0xf0, second, third, ..] => {
+            let code = u32::from(first & 15) << 12 | tail(second)? << 6 | tail(third)?;
+            Some((char::from_u32(code)?, 3))
+        }
+        _ => None,
+    }
 }
 
 /// `%40`, `%2540`, `%u0040`; several of them for a character beyond ASCII.
