@@ -105,10 +105,10 @@ pub(crate) fn counts(text: &Text<'_>, names: &Names, at: usize) -> bool {
                 || unit::read(text, behind).stands_for.is_none_or(|c| c.is_ascii_digit());
         }
         '0'..='9' | 'a'..='z' | 'A'..='Z' => return written < 0x80 || joins(before) || joins(next),
-        ' ' | '-' | '.' | '+' | '_' | '(' | ')' if before.is_ascii_digit() => {
-            if next.is_ascii_digit() && is_dense(text, at, behind) {
-                return true;
-            }
+        ' ' | '-' | '.' | '+' | '_' | '(' | ')'
+            if before.is_ascii_digit() && next.is_ascii_digit() && is_dense(text, at, behind) =>
+        {
+            return true;
         }
         '-' | '.' | '+' | '_' | '\'' if written != b'%' && joins(before) && joins(next) => {
             return true;

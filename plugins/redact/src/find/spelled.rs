@@ -77,8 +77,9 @@ impl Finder<'_> {
         let mut inner = std::mem::take(&mut self.found.inner).unwrap_or_default();
         self.text.forget();
         inner.marks.clear();
-        for index in start..end.min(bytes.len()) {
-            if matches!(bytes[index], b'%' | b'\\' | b'&' | 0xc2..)
+        let known = &bytes[..end.min(bytes.len())];
+        for (index, byte) in known.iter().enumerate().skip(start) {
+            if matches!(byte, b'%' | b'\\' | b'&' | 0xc2..)
                 && view::counts(&self.text, self.engine.names(), index)
             {
                 inner.marks.push(index);
@@ -105,7 +106,7 @@ impl Finder<'_> {
         while part.start < part.end && bytes[part.start] & 0xc0 == 0x80 {
             part.start += 1;
         }
-        inner.view.read(bytes, part.clone(), self.kind == Kind::Form);
+        inner.view.read(bytes, part, self.kind == Kind::Form);
         let text = Text::new(inner.view.bytes(), true);
         let mut state = State::default();
         find_in(self.engine, Kind::Text, text, &mut state, &mut inner.found, self.depth + VIEWS);

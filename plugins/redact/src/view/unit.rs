@@ -56,10 +56,10 @@ fn short(text: &Text<'_>, at: usize) -> Option<(char, usize)> {
     let bytes = text.bytes().get(at..)?;
     let tail = |byte: u8| (byte & 0xc0 == 0x80).then_some(u32::from(byte & 0x3f));
     match *bytes {
-        [first @ 0xc2..0xe0, second, ..] => {
+        [first @ 0xc2..=0xdf, second, ..] => {
             Some((char::from_u32(u32::from(first & 0x1f) << 6 | tail(second)?)?, 2))
         }
-        [first @ 0xe1..0xf0, second, third, ..] => {
+        [first @ 0xe1..=0xef, second, third, ..] => {
             let code = u32::from(first & 15) << 12 | tail(second)? << 6 | tail(third)?;
             Some((char::from_u32(code)?, 3))
         }
