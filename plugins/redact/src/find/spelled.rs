@@ -117,10 +117,8 @@ impl Finder<'_> {
             }
             let is_cut = span.end == length && cut;
             let Some(range) = inner.view.origin(span.start..span.end) else { continue };
-            let named = span.role != Role::Value && is_behind(bytes, &inner.marks, &range);
-            if !(named || self.is_ours(&inner.marks, &range))
-                || (is_cut && span.role == Role::Value)
-            {
+            let named = !span.role.is_value() && is_behind(bytes, &inner.marks, &range);
+            if !(named || self.is_ours(&inner.marks, &range)) || (is_cut && span.role.is_value()) {
                 continue;
             }
             self.keep(span, range, is_cut);
@@ -209,7 +207,9 @@ impl Finder<'_> {
             return;
         }
         let wrap = span.wrap.filter(|_| self.is_json_value(start));
-        self.push(Span { start, end: range.end, rule: span.rule, wrap, role: Role::Value });
+        let is_report = self.engine.is_report(span.rule);
+        let role = if is_report { Role::Reported } else { Role::Value };
+        self.push(Span { start, end: range.end, rule: span.rule, wrap, role });
     }
 
     /// How a value that goes on behind its view ends, by the quote before it.

@@ -29,6 +29,7 @@ pub(super) fn may_be_one(text: &Text<'_>, start: usize) -> bool {
         || value::secret::may_begin(first, second)
         || matches!(before, b'-' | b'_' | b'.' | b':' | b'/' | b'~')
         || matches!(first, b'M' | b'N' | b'O')
+        || base64::may_begin(text, start).is_some()
 }
 
 impl Finder<'_> {
