@@ -5,13 +5,11 @@
 //! its own. So a text costs the same for each cell however many such characters are in it, and what
 //! is found depends on the text alone.
 
-use super::mode::Then;
 use super::{Finder, Found, State, find_in, tail};
 use crate::bytes::{self, BASE64, HEX, NAME as NAME_BYTES, TOKEN, WORD};
 use crate::ending::{Ending, Quote};
-use crate::pair::Value;
 use crate::place::Kind;
-use crate::rule::RuleId;
+use crate::rule::{self, RuleId};
 use crate::span::{Role, Span};
 use crate::text::Text;
 use crate::view::base64::{self, Coding};
@@ -29,6 +27,8 @@ pub(crate) const CELL: usize = 256;
 pub(crate) const LEFT: usize = 192;
 /// How far behind the last one it ends.
 const RIGHT: usize = 288;
+/// The longest rest of a value behind its view, in bytes; one with a longer rest is none.
+const LONG: usize = 3072;
 /// How much of what stands around a value may say what it is, in bytes.
 const CONTEXT: usize = 64;
 
@@ -112,7 +112,10 @@ impl Finder<'_> {
         find_in(self.engine, Kind::Text, text, &mut state, &mut inner.found, self.depth + VIEWS);
         let length = inner.view.bytes().len();
         for span in &inner.found.spans {
-            if span.start == 0 && cut_before || matches!(span.role, Role::Rest | Role::Region) {
+            // A private key is read line by line, with escaped line ends, where it stands.
+            let elsewhere =
+                matches!(span.role, Role::Rest | Role::Region) || span.rule == rule::PRIVATE_KEY;
+            if elsewhere || (span.start == 0 && cut_before) {
                 continue;
             }
             let is_cut = span.end == length && cut;
@@ -195,21 +198,25 @@ impl Finder<'_> {
             return;
         }
         let start = range.start.max(settled);
-        let is_free = start >= self.state.floor && self.cut.is_none();
-        if goes_on && is_free && !self.engine.is_report(span.rule) {
+        let mut end = range.end;
+        if goes_on {
             // What is seen of it goes, and the rest as far as it is written plainly.
-            let value = Value::new(range.end, self.ending_at(start));
-            if self.has_to_wait(span.rule, &value) {
-                self.hold(start);
-            } else {
-                self.take(span.rule, start, value, Role::Named, Then::Open);
+            let most = (end + LONG).min(self.text.len());
+            let all = self.text.is_last() && most == self.text.len();
+            let mut ending = self.ending_at(start);
+            let progress = ending.advance(&self.text.bytes()[end..most], all);
+            if !progress.ended {
+                if most < end + LONG {
+                    self.hold(start);
+                }
+                return;
             }
-            return;
+            end += progress.taken;
         }
         let wrap = span.wrap.filter(|_| self.is_json_value(start));
         let is_report = self.engine.is_report(span.rule);
         let role = if is_report { Role::Reported } else { Role::Value };
-        self.push(Span { start, end: range.end, rule: span.rule, wrap, role });
+        self.push(Span { start, end, rule: span.rule, wrap, role });
     }
 
     /// How a value that goes on behind its view ends, by the quote before it.
@@ -259,12 +266,19 @@ fn view_end(text: &Text<'_>, mark: usize) -> (usize, bool) {
 fn is_behind(text: &[u8], marks: &[usize], range: &Range<usize>) -> bool {
     let near = range.start.saturating_sub(NAME)..range.start;
     let Some(mark) = marks.iter().rfind(|mark| near.contains(mark)) else { return false };
-    let (mut quotes, mut signs) = (0, 0);
-    let between = text[*mark..range.start].iter().all(|&byte| {
-        quotes += usize::from(matches!(byte, b'"' | b'\''));
-        signs += usize::from(matches!(byte, b':' | b'='));
-        bytes::is(byte, NAME_BYTES)
-            || matches!(byte, b'&' | b'#' | b';' | b'\\' | b'"' | b'\'' | b':' | b'=' | b' ')
-    });
-    between && quotes <= 2 && signs <= 1
+    // The mark may be the sign, or stand in the name before one.
+    let trimmed = |mut written: &[u8], signs: &[u8]| {
+        while let [rest @ .., last] = written
+            && signs.contains(last)
+        {
+            written = rest;
+        }
+        written.len()
+    };
+    let written = &text[*mark..range.start];
+    let name = &written[..trimmed(written, b" \t\"'\\")];
+    let name = &name[..trimmed(name, b":=")];
+    let count = |signs: &[u8]| name.iter().filter(|byte| signs.contains(byte)).count();
+    let in_name = |byte: &u8| bytes::is(*byte, NAME_BYTES) || b"&#;\\\"':=".contains(byte);
+    count(b"\"'") <= 1 && count(b":=") <= 1 && name.iter().all(in_name)
 }
