@@ -25,7 +25,7 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// Decodes the part of `text`. `form` says that `+` is a blank.
+    /// Decodes the part of `text`. `form` says that `+` is a blank, and `&` stands between pairs.
     pub(crate) fn read(&mut self, text: &[u8], part: Range<usize>, form: bool) {
         self.bytes.clear();
         self.origins.clear();
@@ -34,13 +34,14 @@ impl View {
         let mut at = part.start;
         while at < part.end {
             let byte = text.at(at);
+            let plain = [byte];
             if !matches!(byte, b'%' | b'\\' | b'&' | b'+' | 0x80..) {
                 self.push(&[byte], at, at + 1);
                 at += 1;
                 continue;
             }
-            if byte == b'+' {
-                self.push(if form { b" " } else { b"+" }, at, at + 1);
+            if byte == b'+' || (form && byte == b'&') {
+                self.push(if form && byte == b'+' { b" " } else { &plain }, at, at + 1);
                 at += 1;
                 continue;
             }

@@ -32,6 +32,10 @@ const LONG: usize = 3072;
 /// How much of what stands around a value may say what it is, in bytes.
 const CONTEXT: usize = 64;
 
+/// Rules that are found by the names before their values.
+const BY_NAME: [RuleId; 5] =
+    [rule::PASSWORD, rule::COOKIE, rule::URL_SIGNATURE, rule::BEARER, rule::BASIC];
+
 /// What looking into a view takes. Kept for its memory.
 #[derive(Default)]
 pub(crate) struct Inner {
@@ -46,7 +50,8 @@ pub(crate) struct Inner {
 impl Finder<'_> {
     /// A character that may be written in another way.
     pub(super) fn coded(&mut self, at: usize) {
-        if self.depth >= VIEWS || at < self.looked_at {
+        let separates = self.kind == Kind::Form && self.text.at(at) == b'&';
+        if self.depth >= VIEWS || at < self.looked_at || separates {
             return;
         }
         self.text.forget();
@@ -80,6 +85,7 @@ impl Finder<'_> {
         let known = &bytes[..end.min(bytes.len())];
         for (index, byte) in known.iter().enumerate().skip(start) {
             if matches!(byte, b'%' | b'\\' | b'&' | 0xc2..)
+                && !(*byte == b'&' && self.kind == Kind::Form)
                 && view::counts(&self.text, self.engine.names(), index)
             {
                 inner.marks.push(index);
@@ -112,16 +118,17 @@ impl Finder<'_> {
         find_in(self.engine, Kind::Text, text, &mut state, &mut inner.found, self.depth + VIEWS);
         let length = inner.view.bytes().len();
         for span in &inner.found.spans {
-            // A private key is read line by line, with escaped line ends, where it stands.
-            let elsewhere =
-                matches!(span.role, Role::Rest | Role::Region) || span.rule == rule::PRIVATE_KEY;
+            let elsewhere = matches!(span.role, Role::Rest | Role::Region);
             if elsewhere || (span.start == 0 && cut_before) {
                 continue;
             }
             let is_cut = span.end == length && cut;
             let Some(range) = inner.view.origin(span.start..span.end) else { continue };
-            let named = !span.role.is_value() && is_behind(bytes, &inner.marks, &range);
-            if !(named || self.is_ours(&inner.marks, &range)) || (is_cut && span.role.is_value()) {
+            // What stands behind a plain name was read where it stands.
+            let by_name = !span.role.is_value() && BY_NAME.contains(&span.rule);
+            let claimed = is_behind(bytes, &inner.marks, &range) && !span.role.is_value()
+                || !by_name && self.is_ours(&inner.marks, &range);
+            if !claimed || (is_cut && span.role.is_value()) {
                 continue;
             }
             self.keep(span, range, is_cut);
