@@ -21,6 +21,13 @@ pub(crate) const NAME: u16 = 1 << 7;
 /// Base64 in its first alphabet, without the closing `=`.
 pub(crate) const BASE64: u16 = 1 << 8;
 
+/// The first of four characters of base64, and so the upper six bits of a byte, of a text.
+pub(crate) const TEXT64: u16 = 1 << 9;
+/// The second of them, which holds the upper four bits of the next byte.
+pub(crate) const NEXT64: u16 = 1 << 11;
+/// The first hexadecimal digit of a byte of a text.
+pub(crate) const TEXT16: u16 = 1 << 10;
+
 /// ASCII letter.
 pub(crate) const LETTER: u16 = UPPER | LOWER;
 /// ASCII letter or digit.
@@ -62,6 +69,15 @@ const CLASSES: [u16; 256] = {
         if matches!(b, b'+' | b'/') {
             class |= BASE64;
         }
+        if matches!(b, b'I'..=b'Z' | b'a'..=b'f') {
+            class |= TEXT64;
+        }
+        if matches!(b, b'C'..=b'H' | b'S'..=b'X' | b'i'..=b'n' | b'y' | b'z' | b'0'..=b'3') {
+            class |= NEXT64;
+        }
+        if matches!(b, b'2'..=b'7') {
+            class |= TEXT16;
+        }
         table[byte] = class;
         byte += 1;
     }
@@ -72,6 +88,12 @@ const CLASSES: [u16; 256] = {
 #[inline(always)]
 pub(crate) fn is(byte: u8, classes: u16) -> bool {
     CLASSES[byte as usize] & classes != 0
+}
+
+/// The classes that all of these bytes belong to.
+#[inline(always)]
+pub(crate) fn shared<const N: usize>(bytes: [u8; N]) -> u16 {
+    bytes.into_iter().fold(u16::MAX, |shared, byte| shared & CLASSES[byte as usize])
 }
 
 /// Whether `text` contains `word`, ASCII case ignored.

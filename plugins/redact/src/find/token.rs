@@ -19,17 +19,19 @@ const JWT_RUN: u16 = TOKEN | WORD;
 /// Whether a word shows in its first bytes or by what stands before it that it may be a token.
 #[inline(always)]
 pub(super) fn may_be_one(text: &Text<'_>, start: usize) -> bool {
-    let Some(&[before2, before, first, second]) =
-        text.bytes().get(start.saturating_sub(2)..).and_then(|bytes| bytes.first_chunk::<4>())
+    // A candidate has twelve characters.
+    let Some(&[before2, before, ref word @ ..]) =
+        text.bytes().get(start.saturating_sub(2)..).and_then(|bytes| bytes.first_chunk::<14>())
     else {
         return true;
     };
+    let [first, second, ..] = *word;
     start < 2
         || (before == b' ' && value::token::may_end_scheme(before2))
         || value::secret::may_begin(first, second)
         || matches!(before, b'-' | b'_' | b'.' | b':' | b'/' | b'~')
         || matches!(first, b'M' | b'N' | b'O')
-        || base64::may_begin(text, start).is_some()
+        || base64::may_begin_with(word)
 }
 
 impl Finder<'_> {

@@ -3,7 +3,7 @@
 //! Most long words are neither: ids, hashes, names. The first characters tell, since those of a
 //! text have few of the values that random ones have.
 
-use crate::bytes::{self, BASE64, HEX, WORD};
+use crate::bytes::{self, BASE64, HEX, NEXT64, TEXT16, TEXT64, WORD};
 use crate::text::Text;
 use crate::value::token;
 
@@ -32,16 +32,26 @@ pub(crate) struct Run {
     pub(crate) goes_on: bool,
 }
 
-/// Whether the word at `start` may be an encoded text. False for nearly every word.
-#[inline]
+/// Whether the word that begins with these bytes may be an encoded text. False for nearly every word.
+#[inline(always)]
+pub(crate) fn may_begin_with(known: &[u8; 12]) -> bool {
+    // Ids are random, so it is decided once, and nearly always in the same way.
+    let first = bytes::shared([known[0], known[4]]) & TEXT64;
+    let next = bytes::shared([known[1], known[5]]) & NEXT64;
+    let hex = bytes::shared([known[0], known[2], known[4], known[6], known[8]]) & TEXT16;
+    first & (next >> 2) | hex != 0
+}
+
+/// How the word at `start` may be encoded, if it may.
 pub(crate) fn may_begin(text: &Text<'_>, start: usize) -> Option<Coding> {
-    let known = text.bytes().get(start..)?;
-    let at = |index: usize| known.get(index).copied().unwrap_or(0);
-    // The first of four characters holds the upper six bits of a byte: 0x20 to 0x7f.
-    let first = |index| matches!(at(index), b'I'..=b'Z' | b'a'..=b'f');
-    let coding = if first(0) && first(4) && first(8) {
+    let known = text.bytes().get(start..)?.first_chunk::<12>()?;
+    if !may_begin_with(known) {
+        return None;
+    }
+    let is = |index: usize, class: u16| bytes::is(known[index], class);
+    let coding = if is(0, TEXT64) && is(4, TEXT64) && is(8, TEXT64) && is(9, NEXT64) {
         Coding::Base64
-    } else if (0..6).all(|index| matches!(at(2 * index), b'2'..=b'7')) {
+    } else if [0, 2, 4, 6, 8, 10].iter().all(|&index| is(index, TEXT16)) {
         Coding::Hex
     } else {
         return None;
