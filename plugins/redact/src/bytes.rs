@@ -101,8 +101,22 @@ pub(crate) fn contains_ignoring_case(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
 }
 
+/// The values of hexadecimal digits, and 16 for everything else.
+const DIGITS: [u8; 256] = {
+    let mut table = [16; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        let byte = b"0123456789abcdef"[digit as usize];
+        table[byte as usize] = digit;
+        table[byte.to_ascii_uppercase() as usize] = digit;
+        digit += 1;
+    }
+    table
+};
+
 /// The value of two hexadecimal digits.
+#[inline]
 pub(crate) fn unhex(high: u8, low: u8) -> Option<u8> {
-    let digit = |b: u8| (b as char).to_digit(16);
-    Some((digit(high)? * 16 + digit(low)?) as u8)
+    let (high, low) = (DIGITS[high as usize], DIGITS[low as usize]);
+    ((high | low) < 16).then_some(high << 4 | low)
 }

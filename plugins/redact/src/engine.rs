@@ -208,7 +208,11 @@ impl Engine {
                 }
                 scratch.refused |= matches!(action, Action::DropRecord);
                 let spot = action::Spot { encoded: kind.is_encoded(), wrap: span.wrap };
-                let value = view::plain(span.rule, &text[range.clone()]);
+                let written = &text[range.clone()];
+                let value = match action {
+                    Action::Replace(_) | Action::Mask | Action::DropRecord => written.into(),
+                    _ => view::plain(span.rule, written),
+                };
                 action::write(action, &self.rules, span.rule, &value, spot, &mut scratch.bytes);
             }
         }

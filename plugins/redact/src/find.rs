@@ -87,6 +87,8 @@ pub(crate) struct Finder<'a> {
     authority: Authority,
     /// Behind the characters of version 6 around the last colon.
     chain_end: usize,
+    /// Digits and signs without any letter, as far as they were looked at.
+    calm: Range<usize>,
     /// Behind the last cell that was looked at for other spellings.
     looked_at: usize,
     /// How many views this text is in.
@@ -138,6 +140,7 @@ fn find_in(
         base: state.floor,
         authority: Authority::default(),
         chain_end: 0,
+        calm: 0..0,
         looked_at: 0,
         depth,
     };
@@ -285,7 +288,7 @@ impl Finder<'_> {
             if matches!(byte, b'@' | b'%') {
                 self.at_sign(position);
             }
-            if byte != b'@' {
+            if byte != b'@' && position >= self.looked_at {
                 self.coded(position);
             }
         }

@@ -98,12 +98,12 @@ pub(crate) fn counts(text: &Text<'_>, names: &Names, at: usize) -> bool {
         return joins(before) && joins(next) || (before.is_ascii_digit() && next.is_ascii_digit());
     };
     match character {
-        '@' => return true,
+        '@' => return written != b'%' || unit.length != 3 || is_encoded_around(text, at),
         '0'..='9' if written >= 0x80 => {
             // In prose of its own script a single one is a single one.
-            let (previous, _) = text.char_before(at);
-            return unit::plain(previous).is_some_and(|c| c.is_ascii_digit())
-                || unit::read(text, behind).stands_for.is_none_or(|c| c.is_ascii_digit());
+            let is_digit = |c: char| c.is_ascii_digit();
+            return unit::read(text, behind).stands_for.is_none_or(is_digit)
+                || unit::plain(text.char_before(at).0).is_some_and(is_digit);
         }
         '0'..='9' | 'a'..='z' | 'A'..='Z' => return written < 0x80 || joins(before) || joins(next),
         ' ' | '-' | '.' | '+' | '_' | '(' | ')'
@@ -127,12 +127,34 @@ pub(crate) fn counts(text: &Text<'_>, names: &Names, at: usize) -> bool {
 
 /// How far around a gap its groups of digits are counted, in bytes.
 const AROUND: usize = 12;
+/// How much of an address is looked through before and behind its `@`, in bytes.
+const LOCAL: usize = 64;
+const DOMAIN: usize = 96;
 
 /// Whether there are digits enough around a gap for any number that has gaps.
 fn is_dense(text: &Text<'_>, at: usize, behind: usize) -> bool {
-    let before = (1..=AROUND).filter(|&distance| text.before(at, distance).is_ascii_digit());
-    let behind = (0..AROUND).filter(|&index| text.at(behind + index).is_ascii_digit());
-    before.count() + behind.count() >= 7
+    let before = (1..=AROUND).map(|distance| text.before(at, distance));
+    let behind = (0..AROUND).map(|index| text.at(behind + index));
+    behind.chain(before).filter(u8::is_ascii_digit).nth(6).is_some()
+}
+
+/// Whether anything but the `%40` at `at` is encoded in what may be an address around it. A plain
+/// address with nothing else is read where it stands.
+fn is_encoded_around(text: &Text<'_>, at: usize) -> bool {
+    let coded = |byte: u8| matches!(byte, b'%' | b'\\' | b';' | 0x80..);
+    let mut start = at;
+    while at - start < LOCAL && bytes::is(text.before(start, 1), bytes::LOCAL) {
+        start -= 1;
+    }
+    let mut end = at + 3;
+    while end < at + DOMAIN
+        && (bytes::is(text.at(end), ALNUM) || matches!(text.at(end), b'-' | b'.'))
+    {
+        end += 1;
+    }
+    coded(text.before(start, 1))
+        || coded(text.at(end))
+        || (text.at(end) == b'&' && matches!(text.at(end + 1), b'#' | b'a'..=b'z'))
 }
 
 /// Whether a byte may stand beside another character inside an address.
@@ -166,6 +188,10 @@ fn begins_value(text: &Text<'_>, at: usize) -> bool {
             && (2..12).all(|index| bytes::is(text.at(at + index), WORD)))
 }
 
+/// Quotes and brackets behind a name, in other spellings.
+const CLOSING: [&[u8]; 8] =
+    [b"%22", b"%27", b"%5D", b"\\u0022", b"&quot;", b"&#34;", b"&#39;", b"%2522"];
+
 /// Whether a sign or a quote at `at` ends what may be the name of a secret.
 fn is_behind_name(text: &Text<'_>, names: &Names, at: usize, behind: usize) -> bool {
     let quote = matches!(unit::read(text, at).stands_for, Some('"' | '\''));
@@ -178,12 +204,13 @@ fn is_behind_name(text: &Text<'_>, names: &Names, at: usize, behind: usize) -> b
     // A quote or a bracket in any spelling may stand before the sign.
     let mut end = at;
     for _ in 0..2 {
-        let closing: [&[u8]; 8] =
-            [b"%22", b"%27", b"%5D", b"\\u0022", b"&quot;", b"&#34;", b"&#39;", b"%2522"];
-        if let Some(closing) = closing.iter().find(|closing| text.ends_with_word(end, closing)) {
-            end -= closing.len();
-        } else if matches!(text.before(end, 1), b'"' | b'\'' | b'\\' | b']' | b' ') {
-            end -= 1;
+        match text.before(end, 1) {
+            b'"' | b'\'' | b'\\' | b']' | b' ' => end -= 1,
+            b'2' | b'7' | b'd' | b'D' | b';' => {
+                let closing = CLOSING.iter().find(|closing| text.ends_with_word(end, closing));
+                end -= closing.map_or(0, |closing| closing.len());
+            }
+            _ => {}
         }
     }
     names.may_end_with(text.before(end, 2), text.before(end, 1))

@@ -22,13 +22,13 @@ pub(super) const VIEWS: usize = 2;
 /// How far before a value its name may be written in another way, in bytes.
 const NAME: usize = 96;
 /// The length of a cell, in bytes.
-pub(crate) const CELL: usize = 256;
+pub(crate) const CELL: usize = 1024;
 /// How far before the first character that counts a view begins, in bytes.
 pub(crate) const LEFT: usize = 192;
 /// How far behind the last one it ends.
 const RIGHT: usize = 288;
 /// The longest rest of a value behind its view, in bytes; one with a longer rest is none.
-const LONG: usize = 3072;
+const LONG: usize = 2816;
 /// How much of what stands around a value may say what it is, in bytes.
 const CONTEXT: usize = 64;
 
@@ -51,7 +51,7 @@ impl Finder<'_> {
     /// A character that may be written in another way.
     pub(super) fn coded(&mut self, at: usize) {
         let separates = self.kind == Kind::Form && self.text.at(at) == b'&';
-        if self.depth >= VIEWS || at < self.looked_at || separates {
+        if self.depth >= VIEWS || separates {
             return;
         }
         self.text.forget();
@@ -184,7 +184,7 @@ impl Finder<'_> {
     /// have been kept back for it.
     fn is_ours(&self, marks: &[usize], range: &Range<usize>) -> bool {
         let near = range.start.saturating_sub(UNIT_MAX);
-        for &mark in marks.iter().skip_while(|mark| **mark < near) {
+        for &mark in &marks[marks.partition_point(|&mark| mark < near)..] {
             if mark >= range.end {
                 break;
             }
@@ -272,7 +272,10 @@ fn view_end(text: &Text<'_>, mark: usize) -> (usize, bool) {
 /// Whether the name of a value, or what stands between the two, is written in another way.
 fn is_behind(text: &[u8], marks: &[usize], range: &Range<usize>) -> bool {
     let near = range.start.saturating_sub(NAME)..range.start;
-    let Some(mark) = marks.iter().rfind(|mark| near.contains(mark)) else { return false };
+    let before = marks.partition_point(|&mark| mark < range.start);
+    let Some(mark) = marks[..before].last().filter(|mark| near.contains(mark)) else {
+        return false;
+    };
     // The mark may be the sign, or stand in the name before one.
     let trimmed = |mut written: &[u8], signs: &[u8]| {
         while let [rest @ .., last] = written

@@ -33,7 +33,25 @@ impl Unit {
 }
 
 /// The character that begins at `at`.
+#[inline]
 pub(crate) fn read(text: &Text<'_>, at: usize) -> Unit {
+    match text.bytes().get(at..).and_then(|rest| rest.first_chunk::<3>()) {
+        // The commonest spelling.
+        Some(&[b'%', high, low]) if (high, low) != (b'2', b'5') => {
+            if let Some(byte @ 0..0x80) = bytes::unhex(high, low) {
+                return Unit { stands_for: Some(byte as char), length: 3, coded: true };
+            }
+        }
+        // A digit in full width.
+        Some(&[0xef, 0xbc, last @ 0x90..=0x99]) => {
+            return Unit { stands_for: Some((last - 0x60) as char), length: 3, coded: true };
+        }
+        _ => {}
+    }
+    read_any(text, at)
+}
+
+fn read_any(text: &Text<'_>, at: usize) -> Unit {
     let byte = text.at(at);
     let coded = match byte {
         b'%' => percent(text, at),
