@@ -56,28 +56,26 @@ pub(crate) fn classify(block: &[u8; BLOCK]) -> Masks {
     let mut high = 0;
     for (index, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
         let lane = Lane::load(bytes);
-        let digit = lane.between(b'0', b'9');
         let letter = lane.or(Lane::splat(0x20)).between(b'a', b'z');
-        let alnum = digit.or(letter);
-        let dash = lane.equals(b'-');
-        let dot = lane.equals(b'.');
-        let colon = lane.equals(b':');
-        let word = alnum.or(dash).or(lane.equals(b'_'));
-        let gap = dash.or(dot).or(lane.equals(b' ')).or(lane.equals(b'+'));
-        let assign = colon.or(lane.equals(b'='));
         let rare = lane.equals(b'@').or(lane.between(b'%', b'&')).or(lane.equals(b'\\'));
         let shift = 16 * index;
-        masks.digit |= digit.bits() << shift;
-        masks.alnum |= alnum.bits() << shift;
-        masks.word |= word.bits() << shift;
-        masks.gap |= gap.bits() << shift;
-        masks.assign |= assign.bits() << shift;
-        masks.colon |= colon.bits() << shift;
-        masks.dash |= dash.bits() << shift;
-        masks.dot |= dot.bits() << shift;
-        masks.rare |= rare.bits() << shift;
+        let bits = |lane: Lane| lane.bits() << shift;
+        // What is joined here would be joined four times there.
+        masks.digit |= bits(lane.between(b'0', b'9'));
+        masks.alnum |= bits(letter);
+        masks.word |= bits(lane.equals(b'_'));
+        masks.gap |= bits(lane.equals(b' ').or(lane.equals(b'+')));
+        masks.assign |= bits(lane.equals(b'='));
+        masks.colon |= bits(lane.equals(b':'));
+        masks.dash |= bits(lane.equals(b'-'));
+        masks.dot |= bits(lane.equals(b'.'));
+        masks.rare |= bits(rare);
         high |= lane.bits();
     }
+    masks.alnum |= masks.digit;
+    masks.word |= masks.alnum | masks.dash;
+    masks.gap |= masks.dash | masks.dot;
+    masks.assign |= masks.colon;
     if high != 0 {
         masks.wide = no_break_spaces(block);
         masks.rare |= other_spellings(block);

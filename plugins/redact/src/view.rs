@@ -30,25 +30,28 @@ impl View {
         self.bytes.clear();
         self.origins.clear();
         self.base = part.start;
+        self.bytes.reserve(part.len());
+        self.origins.reserve(part.len());
         let text = Text::new(&text[..part.end], true);
         let mut at = part.start;
         while at < part.end {
             let byte = text.at(at);
-            let plain = [byte];
-            if !matches!(byte, b'%' | b'\\' | b'&' | b'+' | 0x80..) {
-                self.push(&[byte], at, at + 1);
-                at += 1;
-                continue;
-            }
-            if byte == b'+' || (form && byte == b'&') {
-                self.push(if form && byte == b'+' { b" " } else { &plain }, at, at + 1);
+            let plain = match byte {
+                b'+' if form => Some(b' '),
+                b'&' if form => Some(byte),
+                b'%' | b'\\' | b'&' | 0x80.. => None,
+                _ => Some(byte),
+            };
+            if let Some(byte) = plain {
+                self.push_byte(byte, at, at + 1);
                 at += 1;
                 continue;
             }
             let unit = unit::read(&text, at);
             let end = (at + unit.length).min(part.end);
             match unit.stands_for {
-                Some(char::REPLACEMENT_CHARACTER) if !unit.coded => self.push(&[byte], at, end),
+                Some(char::REPLACEMENT_CHARACTER) if !unit.coded => self.push_byte(byte, at, end),
+                Some(character @ '\0'..'\u{80}') => self.push_byte(character as u8, at, end),
                 Some(character) => {
                     self.push(character.encode_utf8(&mut [0; 4]).as_bytes(), at, end);
                 }
@@ -56,6 +59,11 @@ impl View {
             }
             at = end;
         }
+    }
+
+    fn push_byte(&mut self, decoded: u8, start: usize, end: usize) {
+        self.bytes.push(decoded);
+        self.origins.push(((start - self.base) as u32, (end - self.base) as u32));
     }
 
     fn push(&mut self, decoded: &[u8], start: usize, end: usize) {
@@ -127,15 +135,24 @@ pub(crate) fn counts(text: &Text<'_>, names: &Names, at: usize) -> bool {
 
 /// How far around a gap its groups of digits are counted, in bytes.
 const AROUND: usize = 12;
+/// The fewest digits of a number with gaps.
+const DENSE: usize = 7;
 /// How much of an address is looked through before and behind its `@`, in bytes.
 const LOCAL: usize = 64;
 const DOMAIN: usize = 96;
 
 /// Whether there are digits enough around a gap for any number that has gaps.
 fn is_dense(text: &Text<'_>, at: usize, behind: usize) -> bool {
-    let before = (1..=AROUND).map(|distance| text.before(at, distance));
-    let behind = (0..AROUND).map(|index| text.at(behind + index));
-    behind.chain(before).filter(u8::is_ascii_digit).nth(6).is_some()
+    let count = |around: &[u8; AROUND]| around.iter().filter(|b| b.is_ascii_digit()).count();
+    let after = text.bytes().get(behind..).and_then(|bytes| bytes.first_chunk::<AROUND>());
+    let ahead = text.bytes().get(..at).and_then(|bytes| bytes.last_chunk::<AROUND>());
+    if let (Some(ahead), Some(after)) = (ahead, after) {
+        return count(ahead) + count(after) >= DENSE;
+    }
+    // Near the ends what is missing counts as not known yet.
+    count(&std::array::from_fn(|index| text.before(at, index + 1)))
+        + count(&std::array::from_fn(|index| text.at(behind + index)))
+        >= DENSE
 }
 
 /// Whether anything but the `%40` at `at` is encoded in what may be an address around it. A plain

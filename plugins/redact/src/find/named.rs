@@ -11,13 +11,13 @@ use crate::rule::{self, RuleId};
 use crate::span::{NEAR, Role};
 
 impl Finder<'_> {
-    /// A sign behind which a value may follow.
+    /// A sign behind which a value may follow, as [`pair::may_follow_name`] said.
     ///
     /// Out of line, as all that a candidate seldom leads to: in a sandbox the walk over clean text
     /// is as fast as its code is short.
     #[inline(never)]
     pub(super) fn assign(&mut self, sign: usize) {
-        if let Some(name) = pair::name_before(&self.text, self.engine.names(), self.kind, sign) {
+        if let Some(name) = pair::name_at(&self.text, self.engine.names(), self.kind, sign) {
             self.pair(&name, sign);
         }
     }

@@ -223,6 +223,7 @@ pub(super) fn quotes_of_number(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(input: &str, expected: Option<u8>) {
         let text = Text::new(input.as_bytes(), true);
@@ -245,5 +246,30 @@ mod tests {
         check(r#"{"m":"cards: [1, 4111]"}"#, None);
         check("card: 4111", None);
         check("4111", None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_passed_over_among_digits_and_signs_is_no_hit(
+            pieces in prop::collection::vec("[0-9]{1,9}[ .:,/-]{0,2}|00|001-|[0-9]{3}-[0-9]{2}-|\u{a0}", 8..30),
+        ) {
+            let quiet = " ".repeat(CALM);
+            let input = format!("{quiet}{}{quiet}", pieces.concat());
+            let text = Text::new(input.as_bytes(), true);
+            let begins = |at: usize| text.at(at).is_ascii_digit() && !text.before(at, 1).is_ascii_digit();
+            for at in (CALM..input.len() - CALM).filter(|&at| begins(at)) {
+                if !may_be_number(&text, at) {
+                    let groups = Groups::read(&text, at);
+                    prop_assert_eq!(ssn::find(&text, &groups), None, "at {}", at);
+                    prop_assert_eq!(card::find(&text, &groups), None, "at {}", at);
+                }
+                if !may_be_phone(&text, at) {
+                    // One that begins further to the left is found from there.
+                    let found = phone::find(&text, phone::start(&text, at));
+                    let found = found.filter(|found| found.start >= at || !begins(found.start));
+                    prop_assert_eq!(found, None, "at {}", at);
+                }
+            }
+        }
     }
 }

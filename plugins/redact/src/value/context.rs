@@ -341,6 +341,7 @@ fn is_border(text: &Text<'_>, at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(input: &str, expected: bool) {
         let text = Text::new(input.as_bytes(), true);
@@ -369,6 +370,27 @@ mod tests {
         check("[phone] #", false);
         check("phone:9f86d081884c7d65 #", false);
         check("#", false);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_looked_up_before_changes_no_answer(
+            pieces in prop::collection::vec(prop::sample::select(vec![
+                "phone", "call", "11", "1", "123", " ", " ", "-", ":", "\n", "\r\n", "&", "%5d",
+                ",", "\"", "x", "Phone", "é", "\u{a0}", "тел", "words", "aVeryLongWordIndeed",
+            ]), 1..40),
+        ) {
+            let input = pieces.concat();
+            let (words, parts) = (&["phone", "call"][..], Parts::new(&["тел", "é"]));
+            let shared = Text::new(input.as_bytes(), true);
+            for (at, _) in input.char_indices() {
+                let alone = Text::new(input.as_bytes(), true);
+                let expected = has_word_before(&alone, at, words);
+                prop_assert_eq!(has_word_before(&shared, at, words), expected, "words at {}", at);
+                let expected = has_part_before(&alone, at, &parts);
+                prop_assert_eq!(has_part_before(&shared, at, &parts), expected, "parts at {}", at);
+            }
+        }
     }
 
     #[test]
