@@ -57,6 +57,9 @@ pub(crate) fn write(
     if let Some(quote) = wrap {
         write_quote(quote, out);
     }
+    // Of a number in a run of base64 nothing is shown: its end is the end of something else.
+    let number = matches!(rule, rule::CARD | rule::PHONE | rule::US_SSN);
+    let may_show = about.may_show_end && !(number && value.iter().any(u8::is_ascii_alphabetic));
     match action {
         Action::Replace(text) => {
             let marker = text.as_deref().unwrap_or(&about.marker);
@@ -65,10 +68,10 @@ pub(crate) fn write(
         Action::Mask => out.extend_from_slice(MASK),
         Action::Last(most) => {
             out.extend_from_slice(MASK);
-            out.extend(shown(about.may_show_end, value, *most, |count, most| count - most..count));
+            out.extend(shown(may_show, value, *most, |count, most| count - most..count));
         }
         Action::First(most) => {
-            out.extend(shown(about.may_show_end, value, *most, |_, most| 0..most));
+            out.extend(shown(may_show, value, *most, |_, most| 0..most));
             out.extend_from_slice(MASK);
         }
         Action::Hash => {

@@ -21,6 +21,13 @@ pub(crate) const NAME: u16 = 1 << 7;
 /// Base64 in its first alphabet, without the closing `=`.
 pub(crate) const BASE64: u16 = 1 << 8;
 
+/// The first of four characters of base64, and so the upper six bits of a byte, of a text.
+pub(crate) const TEXT64: u16 = 1 << 9;
+/// The second of them, which holds the upper four bits of the next byte.
+pub(crate) const NEXT64: u16 = 1 << 11;
+/// The first hexadecimal digit of a byte of a text.
+pub(crate) const TEXT16: u16 = 1 << 10;
+
 /// ASCII letter.
 pub(crate) const LETTER: u16 = UPPER | LOWER;
 /// ASCII letter or digit.
@@ -62,6 +69,15 @@ const CLASSES: [u16; 256] = {
         if matches!(b, b'+' | b'/') {
             class |= BASE64;
         }
+        if matches!(b, b'I'..=b'Z' | b'a'..=b'f') {
+            class |= TEXT64;
+        }
+        if matches!(b, b'C'..=b'H' | b'S'..=b'X' | b'i'..=b'n' | b'y' | b'z' | b'0'..=b'3') {
+            class |= NEXT64;
+        }
+        if matches!(b, b'2'..=b'7') {
+            class |= TEXT16;
+        }
         table[byte] = class;
         byte += 1;
     }
@@ -74,13 +90,33 @@ pub(crate) fn is(byte: u8, classes: u16) -> bool {
     CLASSES[byte as usize] & classes != 0
 }
 
+/// The classes that all of these bytes belong to.
+#[inline(always)]
+pub(crate) fn shared<const N: usize>(bytes: [u8; N]) -> u16 {
+    bytes.into_iter().fold(u16::MAX, |shared, byte| shared & CLASSES[byte as usize])
+}
+
 /// Whether `text` contains `word`, ASCII case ignored.
 pub(crate) fn contains_ignoring_case(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
 }
 
+/// The values of hexadecimal digits, and 16 for everything else.
+const DIGITS: [u8; 256] = {
+    let mut table = [16; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        let byte = b"0123456789abcdef"[digit as usize];
+        table[byte as usize] = digit;
+        table[byte.to_ascii_uppercase() as usize] = digit;
+        digit += 1;
+    }
+    table
+};
+
 /// The value of two hexadecimal digits.
+#[inline]
 pub(crate) fn unhex(high: u8, low: u8) -> Option<u8> {
-    let digit = |b: u8| (b as char).to_digit(16);
-    Some((digit(high)? * 16 + digit(low)?) as u8)
+    let (high, low) = (DIGITS[high as usize], DIGITS[low as usize]);
+    ((high | low) < 16).then_some(high << 4 | low)
 }

@@ -15,6 +15,7 @@ use crate::rule::{self, RuleId};
 use crate::rules::{Action, Rules};
 use crate::span::{Role, Span};
 use crate::text::Text;
+use crate::view;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -210,8 +211,12 @@ impl Engine {
                 }
                 scratch.refused |= matches!(action, Action::DropRecord);
                 let spot = action::Spot { encoded: kind.is_encoded(), wrap: span.wrap };
-                let value = &text[range.clone()];
-                action::write(action, &self.rules, span.rule, value, spot, &mut scratch.bytes);
+                let written = &text[range.clone()];
+                let value = match action {
+                    Action::Replace(_) | Action::Mask | Action::DropRecord => written.into(),
+                    _ => view::plain(span.rule, written),
+                };
+                action::write(action, &self.rules, span.rule, &value, spot, &mut scratch.bytes);
             }
         }
         scratch.edits.push(Edit { range, bytes: from..scratch.bytes.len() });

@@ -27,11 +27,13 @@ mod mode;
 mod named;
 mod number;
 mod optional;
+mod spelled;
 mod tail;
 mod token;
 
 pub(crate) use list::Cookies;
 pub(crate) use mode::Mode;
+pub(crate) use spelled::{CELL, LEFT};
 
 /// What is carried from one piece of a text to the next. Positions count from the first byte that
 /// is still known.
@@ -44,11 +46,13 @@ pub(crate) struct State {
     pub(crate) settled: usize,
     /// The last member that was taken out.
     pub(crate) dropped: Range<usize>,
+    /// How far behind the beginning of a cell the first known byte stands.
+    pub(crate) origin: usize,
 }
 
 impl Default for State {
     fn default() -> State {
-        State { mode: Mode::Open, floor: 0, settled: 0, dropped: 0..0 }
+        State { mode: Mode::Open, floor: 0, settled: 0, dropped: 0..0, origin: 0 }
     }
 }
 
@@ -57,6 +61,7 @@ impl State {
     pub(crate) fn shift(&mut self, bytes: usize) {
         self.floor = self.floor.saturating_sub(bytes);
         self.settled = self.settled.saturating_sub(bytes);
+        self.origin = (self.origin + bytes) % CELL;
         self.dropped =
             self.dropped.start.saturating_sub(bytes)..self.dropped.end.saturating_sub(bytes);
     }
@@ -83,6 +88,12 @@ pub(crate) struct Finder<'a> {
     authority: Authority,
     /// Behind the characters of version 6 around the last colon.
     chain_end: usize,
+    /// Digits and signs without any letter, as far as they were looked at.
+    calm: Range<usize>,
+    /// Behind the last cell that was looked at for other spellings.
+    looked_at: usize,
+    /// How many views this text is in.
+    depth: usize,
 }
 
 /// What a walk collects. Kept between walks for its memory.
@@ -92,6 +103,8 @@ pub(crate) struct Found {
     pub(crate) spans: Vec<Span>,
     /// Where hits may begin that cannot be judged yet.
     holds: Vec<usize>,
+    /// For looking at other spellings; made when there are any.
+    inner: Option<Box<spelled::Inner>>,
 }
 
 /// Walks over `text`, going on from `state`. Answers how much of the text is settled; what is found
@@ -102,6 +115,18 @@ pub(crate) fn find(
     text: Text<'_>,
     state: &mut State,
     found: &mut Found,
+) -> usize {
+    find_in(engine, kind, text, state, found, 0)
+}
+
+/// The same for what is so many views deep in a text.
+fn find_in(
+    engine: &Engine,
+    kind: Kind,
+    text: Text<'_>,
+    state: &mut State,
+    found: &mut Found,
+    depth: usize,
 ) -> usize {
     found.spans.clear();
     found.holds.clear();
@@ -116,6 +141,9 @@ pub(crate) fn find(
         base: state.floor,
         authority: Authority::default(),
         chain_end: 0,
+        calm: 0..0,
+        looked_at: 0,
+        depth,
     };
     match engine.packs() {
         None => finder.walk::<false>(),
@@ -271,7 +299,13 @@ impl Finder<'_> {
     #[inline(never)]
     fn visit_rare(&mut self, candidates: &Candidates, at: usize) {
         for position in positions(candidates.rare, at) {
-            self.at_sign(position);
+            let byte = self.text.at(position);
+            if matches!(byte, b'@' | b'%') {
+                self.at_sign(position);
+            }
+            if byte != b'@' && position >= self.looked_at {
+                self.coded(position);
+            }
         }
         for position in positions(candidates.iban, at) {
             self.judge(rule::IBAN, position, |text| value::iban::find(text, position));

@@ -35,6 +35,7 @@ mod span;
 mod stream;
 mod text;
 mod value;
+mod view;
 
 pub use cipher::decrypt;
 pub use cut::Cut;

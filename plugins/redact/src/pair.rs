@@ -76,9 +76,11 @@ pub(crate) fn may_follow_name(text: &Text<'_>, names: &Names, sign: usize) -> bo
 
 /// Reads the name before the sign at `sign`, if its value is a secret.
 pub(crate) fn name_before(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<Name> {
-    if !may_follow_name(text, names, sign) {
-        return None;
-    }
+    if may_follow_name(text, names, sign) { name_at(text, names, kind, sign) } else { None }
+}
+
+/// The same where [`may_follow_name`] has said that one may.
+pub(crate) fn name_at(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<Name> {
     let end = skip_to_name(text, sign)?;
     if !may_end(text, names, end) {
         return None;

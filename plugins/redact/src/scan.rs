@@ -41,7 +41,8 @@ pub(crate) struct Masks {
     pub(crate) dash: u64,
     /// `.`.
     pub(crate) dot: u64,
-    /// `@` and `%`, rare enough to look at each.
+    /// `@`, what begins an escape (`%`, `&`, `\`), and the first byte of a character beyond ASCII
+    /// that may be another spelling of one in it: rare enough to look at each.
     pub(crate) rare: u64,
     /// The first and the second byte of a no-break space, looked for only where there is anything
     /// but ASCII.
@@ -55,30 +56,29 @@ pub(crate) fn classify(block: &[u8; BLOCK]) -> Masks {
     let mut high = 0;
     for (index, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
         let lane = Lane::load(bytes);
-        let digit = lane.between(b'0', b'9');
         let letter = lane.or(Lane::splat(0x20)).between(b'a', b'z');
-        let alnum = digit.or(letter);
-        let dash = lane.equals(b'-');
-        let dot = lane.equals(b'.');
-        let colon = lane.equals(b':');
-        let word = alnum.or(dash).or(lane.equals(b'_'));
-        let gap = dash.or(dot).or(lane.equals(b' ')).or(lane.equals(b'+'));
-        let assign = colon.or(lane.equals(b'='));
-        let rare = lane.equals(b'@').or(lane.equals(b'%'));
+        let rare = lane.equals(b'@').or(lane.between(b'%', b'&')).or(lane.equals(b'\\'));
         let shift = 16 * index;
-        masks.digit |= digit.bits() << shift;
-        masks.alnum |= alnum.bits() << shift;
-        masks.word |= word.bits() << shift;
-        masks.gap |= gap.bits() << shift;
-        masks.assign |= assign.bits() << shift;
-        masks.colon |= colon.bits() << shift;
-        masks.dash |= dash.bits() << shift;
-        masks.dot |= dot.bits() << shift;
-        masks.rare |= rare.bits() << shift;
+        let bits = |lane: Lane| lane.bits() << shift;
+        // What is joined here would be joined four times there.
+        masks.digit |= bits(lane.between(b'0', b'9'));
+        masks.alnum |= bits(letter);
+        masks.word |= bits(lane.equals(b'_'));
+        masks.gap |= bits(lane.equals(b' ').or(lane.equals(b'+')));
+        masks.assign |= bits(lane.equals(b'='));
+        masks.colon |= bits(lane.equals(b':'));
+        masks.dash |= bits(lane.equals(b'-'));
+        masks.dot |= bits(lane.equals(b'.'));
+        masks.rare |= bits(rare);
         high |= lane.bits();
     }
+    masks.alnum |= masks.digit;
+    masks.word |= masks.alnum | masks.dash;
+    masks.gap |= masks.dash | masks.dot;
+    masks.assign |= masks.colon;
     if high != 0 {
         masks.wide = no_break_spaces(block);
+        masks.rare |= other_spellings(block);
     }
     masks
 }
@@ -92,6 +92,21 @@ fn no_break_spaces(block: &[u8; BLOCK]) -> [u64; 2] {
         wide[1] |= lane.equals(0xa0).bits() << (16 * index);
     }
     wide
+}
+
+/// First bytes of digits and letters of other scripts that have a form in ASCII, of blanks and of
+/// what cannot be seen.
+const LEADS: [u8; 8] = [0xc2, 0xd9, 0xdb, 0xe0, 0xe1, 0xe2, 0xe3, 0xef];
+
+#[inline(never)]
+fn other_spellings(block: &[u8; BLOCK]) -> u64 {
+    let mut found = 0;
+    for (index, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+        let lane = Lane::load(bytes);
+        let leads = LEADS.iter().fold(Lane::splat(0), |all, &lead| all.or(lane.equals(lead)));
+        found |= leads.bits() << (16 * index);
+    }
+    found
 }
 
 /// Sorts the block of `text` that begins at `at`; what lies behind the end counts as NUL.
@@ -128,7 +143,7 @@ mod tests {
             colon: mask(&|b| b == b':'),
             dash: mask(&|b| b == b'-'),
             dot: mask(&|b| b == b'.'),
-            rare: mask(&|b| b"@%".contains(&b)),
+            rare: mask(&|b| b"@%&\\".contains(&b) || LEADS.contains(&b)),
             wide: [mask(&|b| b == 0xc2), mask(&|b| b == 0xa0)],
         }
     }

@@ -7,14 +7,14 @@
 //! swallowed as it comes.
 
 use crate::engine::{Engine, Scratch};
-use crate::find::{AGAIN, Mode, State};
+use crate::find::{AGAIN, CELL, LEFT, Mode, State};
 use crate::place::Kind;
 use crate::scan::BLOCK;
 use crate::text::{LOOK_BACK, Text};
 
 /// How many bytes that went out are remembered: as far back as a rule may look from the earliest
 /// candidate that is judged again.
-const REMEMBERED: usize = LOOK_BACK + AGAIN + BLOCK;
+const REMEMBERED: usize = LOOK_BACK + AGAIN + BLOCK + CELL + LEFT;
 
 /// What becomes of a piece.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 //! To the left the text is a copy of what went before, long enough for every rule
 //! ([`crate::stream`] sees to that); rules look back a limited distance only.
 
+use crate::value::context::Memory;
 use std::cell::Cell;
 
 /// How far rules may look back from what made them look, in bytes.
@@ -18,17 +19,28 @@ pub(crate) struct Text<'a> {
     last: bool,
     records: bool,
     touched: Cell<bool>,
+    memory: Memory,
 }
 
 impl<'a> Text<'a> {
     /// `last` says that nothing follows.
     pub(crate) fn new(bytes: &'a [u8], last: bool) -> Text<'a> {
-        Text { bytes, last, records: false, touched: Cell::new(false) }
+        Text { bytes, last, records: false, touched: Cell::new(false), memory: Memory::default() }
     }
 
     /// Whole records of a log. Others may follow, but only a private key goes over several.
     pub(crate) fn of_records(bytes: &'a [u8]) -> Text<'a> {
-        Text { bytes, last: true, records: true, touched: Cell::new(false) }
+        Text {
+            bytes,
+            last: true,
+            records: true,
+            touched: Cell::new(false),
+            memory: Memory::default(),
+        }
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     pub(crate) fn is_records(&self) -> bool {

@@ -229,6 +229,113 @@ fn values() -> Vec<String> {
     all
 }
 
+/// Values in other spellings, as they stand in a text. None of them has what JSON would escape.
+fn spelled() -> Vec<String> {
+    [
+        "jane%2540example.com",
+        "j%61ne%2Ex%40ex%61mple.com",
+        "jane%u0040example.com",
+        "jane\\u0040example.com",
+        "\\u006a\\u0061ne\\\\u0040ex\\x61mple.com",
+        "jane&#64;example.com",
+        "jane&#x40;example&period;com",
+        "jane&commat;example.com",
+        "jane&amp;#64;example.com",
+        "jane＠example.com",
+        "ja\u{200b}ne@exam\u{ad}ple.com",
+        "用户@例子.测试",
+        "jane@xn--bcher-kva.example",
+        "４１１１１１１１１１１１１１１１",
+        "４１１１ １１１１ １１１１ １１１１",
+        "٤١١١١١١١١١١١١١١١",
+        "۴۱۱۱-۱۱۱۱-۱۱۱۱-۱۱۱۱",
+        "४१११११११११११११११",
+        "4111\u{200b}1111\u{200b}1111\u{200b}1111",
+        "4111\u{2009}1111\u{202f}1111\u{a0}1111",
+        "4111%201111%201111%201111",
+        "4111%2D1111%2D1111%2D1111",
+        "\\u0034111111111111111",
+        "DE89%203704%200044%200532%200130%2000",
+        "DE89&nbsp;3704&nbsp;0044&nbsp;0532&nbsp;0130&nbsp;00",
+        "ssn ５３６-９０-４３９９",
+        "phone=%2B49%2030%201234567",
+        "203%2E0%2E113%2E77",
+        "x\\n4111111111111111",
+        "x\\tDE89370400440532013000",
+        "https%3A%2F%2Famy%3As3cret%40example.com%2Fa",
+        "%7B%22password%22%3A%22hunter2%22%2C%22a%22%3A1%7D",
+        "{&quot;password&quot;:&quot;hunter2&quot;,&quot;pin&quot;:1234}",
+        "p%61ssword=hunter2",
+        "user%5Bpassword%5D=hunter2",
+        "amFuZUBleGFtcGxlLmNvbQ==",
+        "x=eyJlbWFpbCI6ImphbmVAZXhhbXBsZS5jb20iLCJuIjoxfQ",
+        "/v1/amFuZUBleGFtcGxlLmNvbQ/edit",
+        "WTJGeVpDQTBNVEV4SURFeE1URWdNVEV4TVNBeE1URXg=",
+        "6a616e65406578616d706c652e636f6d",
+        "next=amFuZUBleGFtcGxlLmNvbQ%3D%3D",
+    ]
+    .map(String::from)
+    .into()
+}
+
+#[test]
+fn values_are_found_in_every_spelling() {
+    let engine = engine(&json!({"actions": {"default": "mask"}}));
+    for value in spelled() {
+        let text = format!("at 3 got {value} of x");
+        let out = whole(&engine, Kind::Text, text.as_bytes());
+        let out = String::from_utf8_lossy(&out);
+        for left in [
+            "jane",
+            "example.com",
+            "1111",
+            "۱۱۱۱",
+            "3704",
+            "hunter2",
+            "amFu",
+            "ImphbmVA",
+            "WTJG",
+            "6a616e",
+            "4399",
+            "12345",
+            ".77",
+        ] {
+            assert!(!out.contains(left), "of `{text}` is left: `{out}`");
+        }
+        assert!(out != text, "`{text}`");
+        assert!(out.starts_with("at 3 got ") && out.ends_with(" of x"), "`{out}`");
+    }
+}
+
+/// Other spellings in what they usually stand in.
+fn spelled_texts() -> Vec<(Kind, String)> {
+    let mut all = Vec::new();
+    for value in spelled() {
+        all.push((Kind::Text, format!("at 12:34:56 got {value} from x, took 12 ms\nnext 3")));
+        all.push((Kind::Form, format!("a=1&q={}&b=%20", value.replace(' ', "+"))));
+        if serde_json::from_str::<Value>(&format!("\"{value}\"")).is_ok() {
+            all.push((Kind::Json, format!("{{\"a\":[1,\"{value}\"],\"n\":1.0}}")));
+        }
+    }
+    let far = "x%41".repeat(300);
+    all.push((
+        Kind::Text,
+        format!("{far} jane%40example.com {far} 4111%201111%201111%201111 {far}"),
+    ));
+    // The same quads all the way, behind an address.
+    let letters = "IGFi".repeat(2_000);
+    all.push((Kind::Text, format!("a amFuZUBleGFtcGxlLmNvbSAg{letters} b {letters} c")));
+    let long = "v".repeat(5_000);
+    all.push((Kind::Text, format!("q=%7B%22password%22%3A%22{long}%22%7D&jane%40example.com")));
+    all.push((Kind::Json, format!("{{\"p\\u0061ssword\":\"a b {long}\",\"n\":1}}")));
+    all
+}
+
+/// All texts there are.
+fn all_texts() -> Vec<(Kind, String)> {
+    texts().into_iter().chain(spelled_texts()).collect()
+}
+
 /// Texts of several layouts around every value.
 fn texts() -> Vec<(Kind, String)> {
     let mut all = Vec::new();
@@ -314,7 +421,7 @@ fn cases() -> Vec<String> {
 #[test]
 fn every_single_cut_gives_the_same_output() {
     for (name, engine) in &engines() {
-        for (kind, text) in texts() {
+        for (kind, text) in all_texts() {
             let step = 1 + text.len() / 1500;
             for cut in (0..=text.len()).step_by(step) {
                 check_cuts(name, engine, kind, text.as_bytes(), &[cut]);
@@ -330,7 +437,8 @@ fn every_two_cuts_of_short_texts_give_the_same_output() {
         if !["shipped", "last4", "hash", "drop", "report", "packs"].contains(name) {
             continue;
         }
-        for (kind, text) in texts().into_iter().filter(|(_, text)| text.len() <= 200) {
+        let all = if *name == "shipped" { all_texts() } else { texts() };
+        for (kind, text) in all.into_iter().filter(|(_, text)| text.len() <= 200) {
             for first in 0..text.len() {
                 for second in first..text.len() {
                     check_cuts(name, engine, kind, text.as_bytes(), &[first, second]);
@@ -343,7 +451,7 @@ fn every_two_cuts_of_short_texts_give_the_same_output() {
 #[test]
 fn pieces_of_one_byte_give_the_same_output() {
     for (name, engine) in &engines() {
-        for (kind, text) in texts().into_iter().filter(|(_, text)| text.len() < 2_000) {
+        for (kind, text) in all_texts().into_iter().filter(|(_, text)| text.len() < 2_000) {
             let cuts: Vec<usize> = (1..text.len()).collect();
             check_cuts(name, engine, kind, text.as_bytes(), &cuts);
         }
@@ -356,7 +464,8 @@ fn all_texts_in_one_stream_with_any_cuts_give_the_same_output() {
     for (name, engine) in &engines() {
         for kind in [Kind::Text, Kind::Json, Kind::Form] {
             let mut text = String::new();
-            for (_, one) in texts().into_iter().filter(|(of, one)| *of == kind && one.len() < 5_000)
+            for (_, one) in
+                all_texts().into_iter().filter(|(of, one)| *of == kind && one.len() < 5_000)
             {
                 let _ = writeln!(text, "{one}");
             }
@@ -424,6 +533,17 @@ fn endless_repetition_is_not_kept() {
         "C:\\Users\\",
         "B AB 1 ",
         "HRB ",
+        "%4",
+        "%2540",
+        "a%40b.cd ",
+        "\\u0040",
+        "\\u0031",
+        "&#64;",
+        "&amp;",
+        "٤",
+        "１ ",
+        "4\u{200b}",
+        "%3D%22",
     ];
     for (name, engine) in &engines() {
         for unit in units {
@@ -485,7 +605,7 @@ fn texts_made_from_a_seed_may_be_cut_anywhere_and_are_redacted_once() {
 #[test]
 fn nothing_is_found_in_what_was_redacted() {
     for (name, engine) in &engines() {
-        let all = texts().into_iter().chain(cases().into_iter().map(|text| (Kind::Text, text)));
+        let all = all_texts().into_iter().chain(cases().into_iter().map(|text| (Kind::Text, text)));
         for (kind, text) in all {
             // In text, what is dropped brings the next word behind the name.
             if name.ends_with("drop") && kind == Kind::Text {
@@ -512,7 +632,7 @@ fn nothing_is_found_in_what_was_redacted() {
 #[test]
 fn lines_stay_lines() {
     for (name, engine) in &engines() {
-        for text in texts().into_iter().map(|(_, text)| text).chain(cases()) {
+        for text in all_texts().into_iter().map(|(_, text)| text).chain(cases()) {
             let out = whole(engine, Kind::Text, text.as_bytes());
             let lines = |text: &[u8]| text.iter().filter(|b| **b == b'\n').count();
             assert_eq!(lines(&out), lines(text.as_bytes()), "with `{name}`: {text}");
@@ -523,7 +643,7 @@ fn lines_stay_lines() {
 #[test]
 fn json_stays_json() {
     for (name, engine) in &engines() {
-        for (kind, text) in texts() {
+        for (kind, text) in all_texts() {
             if kind == Kind::Json && serde_json::from_str::<Value>(&text).is_ok() {
                 let out = whole(engine, kind, text.as_bytes());
                 let read = serde_json::from_slice::<Value>(&out);
@@ -571,6 +691,18 @@ fn fragment() -> impl Strategy<Value = String> {
         "-----",
         "\\n",
         "%40",
+        "%20",
+        "%22",
+        "%25",
+        "%3D",
+        "\\u0040",
+        "\\u003",
+        "&#64;",
+        "&quot;",
+        "１",
+        "٤",
+        "\u{200b}",
+        "＠",
         "ü",
         "\u{a0}",
         "0",
@@ -605,6 +737,7 @@ fn fragment() -> impl Strategy<Value = String> {
     ]);
     prop_oneof![
         3 => prop::sample::select(values()),
+        2 => prop::sample::select(spelled()),
         8 => signs.prop_map(String::from),
         2 => "[0-9]{1,8}",
         2 => "[a-zA-Z0-9_-]{1,20}",

@@ -4,6 +4,7 @@
 
 use super::Finder;
 use super::mode::{Mode, Then};
+use super::spelled::VIEWS;
 use crate::action::WHOLE_MAX;
 use crate::bytes;
 use crate::ending::{Ending, Quote};
@@ -31,7 +32,8 @@ pub(crate) struct Cookies {
 impl Finder<'_> {
     /// The list behind a name.
     pub(super) fn cookies(&mut self, name: &Name, value: Value, sign: usize) {
-        let is_settled = value.start < self.state.settled;
+        // Of a view the beginning of a list may be out of sight.
+        let is_settled = value.start < self.state.settled || self.depth >= VIEWS;
         if is_settled || !self.engine.is_on(rule::COOKIE) || matches!(value.ending, Ending::Scalar)
         {
             return;

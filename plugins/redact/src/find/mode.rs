@@ -5,6 +5,7 @@
 //! their own.
 
 use super::member::Close;
+use super::spelled::VIEWS;
 use super::{Cookies, Finder};
 use crate::bytes;
 use crate::ending::Ending;
@@ -44,7 +45,9 @@ pub(crate) enum Then {
 impl Finder<'_> {
     /// At least five dashes: the heading of a private key, perhaps.
     pub(super) fn dashes(&mut self, start: usize) {
-        if !self.engine.is_on(rule::PRIVATE_KEY) || start < self.state.settled {
+        // A key is read line by line, with escaped line ends, where it stands, not in a view of it.
+        let elsewhere = self.depth >= VIEWS || start < self.state.settled;
+        if !self.engine.is_on(rule::PRIVATE_KEY) || elsewhere {
             return;
         }
         self.text.forget();

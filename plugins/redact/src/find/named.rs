@@ -11,13 +11,13 @@ use crate::rule::{self, RuleId};
 use crate::span::{NEAR, Role};
 
 impl Finder<'_> {
-    /// A sign behind which a value may follow.
+    /// A sign behind which a value may follow, as [`pair::may_follow_name`] said.
     ///
     /// Out of line, as all that a candidate seldom leads to: in a sandbox the walk over clean text
     /// is as fast as its code is short.
     #[inline(never)]
     pub(super) fn assign(&mut self, sign: usize) {
-        if let Some(name) = pair::name_before(&self.text, self.engine.names(), self.kind, sign) {
+        if let Some(name) = pair::name_at(&self.text, self.engine.names(), self.kind, sign) {
             self.pair(&name, sign);
         }
     }
@@ -99,7 +99,9 @@ impl Finder<'_> {
         if self.has_to_wait(rule, &value) {
             return;
         }
-        let pair = if self.engine.drops(rule) { self.pair_around(name, &value) } else { None };
+        // In another spelling the value goes alone: what is around it may be out of sight.
+        let drops = self.depth == 0 && self.engine.drops(rule);
+        let pair = if drops { self.pair_around(name, &value) } else { None };
         match pair {
             Some(pair) => {
                 let close = Close { quote: value.quote, separator: pair.separator };

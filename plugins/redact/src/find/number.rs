@@ -50,7 +50,10 @@ impl Finder<'_> {
             None if !self.text.is_last() => return self.hold(phone::start(&self.text, start)),
             _ => {}
         }
-        if self.number(start) {
+        if may_be_number(&self.text, start) && self.number(start) {
+            return;
+        }
+        if self.is_calm(start) && !may_be_phone(&self.text, start) {
             return;
         }
         let begins = phone::start(&self.text, start);
@@ -79,6 +82,26 @@ impl Finder<'_> {
         }
     }
 
+    /// Whether there are nothing but digits and signs so far around that no word and no bracket can
+    /// have a say in what begins at `start`. Each byte is looked at once.
+    fn is_calm(&mut self, start: usize) -> bool {
+        let bytes = self.text.bytes();
+        let floor = start.saturating_sub(CALM);
+        if start < self.calm.start || self.calm.end < start {
+            let before = &bytes[floor..start];
+            let last = before.iter().rposition(|&byte| !is_quiet(byte));
+            self.calm = last.map_or(floor, |at| floor + at + 1)..start;
+        }
+        if self.calm.start > floor {
+            return false;
+        }
+        let to = start + CALM;
+        while self.calm.end < to && bytes.get(self.calm.end).is_some_and(|&byte| is_quiet(byte)) {
+            self.calm.end += 1;
+        }
+        self.calm.end >= to
+    }
+
     /// Dates are the commonest groups of digits in logs.
     fn is_date(&self, start: usize) -> bool {
         let text = &self.text;
@@ -97,6 +120,37 @@ const WINDOW: usize = 12;
 #[inline(always)]
 fn is_dense(window: &[u8]) -> bool {
     window.iter().filter(|b| b.is_ascii_digit()).count() >= 7
+}
+
+/// How far around a number words count, in bytes: the window before it, and what may follow the
+/// longest one.
+const CALM: usize = 48;
+
+/// Neither a letter nor a sign that numbers of telephones begin with. A no-break space is quiet.
+fn is_quiet(byte: u8) -> bool {
+    (byte < 0x80 && !bytes::is(byte, bytes::LETTER) && !matches!(byte, b'+' | b'('))
+        || matches!(byte, 0xc2 | 0xa0)
+}
+
+/// Whether the group at `start` is as long as the first one of a card or a social security number.
+fn may_be_number(text: &Text<'_>, start: usize) -> bool {
+    let digit = |distance: usize| text.at(start + distance).is_ascii_digit();
+    if !(digit(1) && digit(2)) {
+        return false;
+    }
+    if !digit(3) {
+        return text.at(start + 3) == 0xc2 || (digit(4) && digit(5) && !digit(6) && digit(7));
+    }
+    true
+}
+
+/// Whether a number of a telephone may begin at `start`, or at zeros a little before, where no word
+/// says so and there is neither plus nor bracket: with two zeros, or in groups of three and four.
+fn may_be_phone(text: &Text<'_>, start: usize) -> bool {
+    let zeros = text.at(start) == b'0' && text.at(start + 1) == b'0';
+    let town = text.at(start + 3);
+    let country = text.at(start) == b'1' && !text.at(start + 1).is_ascii_digit();
+    zeros || country || matches!(town, b'-' | b'.')
 }
 
 type Judge = fn(&Text<'_>, &Groups) -> Option<std::ops::Range<usize>>;
@@ -169,6 +223,7 @@ pub(super) fn quotes_of_number(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn check(input: &str, expected: Option<u8>) {
         let text = Text::new(input.as_bytes(), true);
@@ -191,5 +246,30 @@ mod tests {
         check(r#"{"m":"cards: [1, 4111]"}"#, None);
         check("card: 4111", None);
         check("4111", None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_passed_over_among_digits_and_signs_is_no_hit(
+            pieces in prop::collection::vec("[0-9]{1,9}[ .:,/-]{0,2}|00|001-|[0-9]{3}-[0-9]{2}-|\u{a0}", 8..30),
+        ) {
+            let quiet = " ".repeat(CALM);
+            let input = format!("{quiet}{}{quiet}", pieces.concat());
+            let text = Text::new(input.as_bytes(), true);
+            let begins = |at: usize| text.at(at).is_ascii_digit() && !text.before(at, 1).is_ascii_digit();
+            for at in (CALM..input.len() - CALM).filter(|&at| begins(at)) {
+                if !may_be_number(&text, at) {
+                    let groups = Groups::read(&text, at);
+                    prop_assert_eq!(ssn::find(&text, &groups), None, "at {}", at);
+                    prop_assert_eq!(card::find(&text, &groups), None, "at {}", at);
+                }
+                if !may_be_phone(&text, at) {
+                    // One that begins further to the left is found from there.
+                    let found = phone::find(&text, phone::start(&text, at));
+                    let found = found.filter(|found| found.start >= at || !begins(found.start));
+                    prop_assert_eq!(found, None, "at {}", at);
+                }
+            }
+        }
     }
 }

@@ -7,6 +7,11 @@
 use crate::text::Text;
 use crate::value;
 
+/// As [`start`], of the text that ends before `at`.
+pub(super) fn start_at(text: &Text<'_>, at: usize) -> usize {
+    start(&Text::new(&text.bytes()[..at.min(text.len())], false), false)
+}
+
 /// Where the last bytes of a text begin that may be part of a hit that goes on.
 pub(super) fn start(text: &Text<'_>, pairs: bool) -> usize {
     const SOLID: usize = 72;

@@ -2,6 +2,7 @@
 
 use super::Finder;
 use super::mode::Then;
+use super::spelled::VIEWS;
 use crate::bytes::{self, TOKEN, WORD};
 use crate::ending::Ending;
 use crate::pair::Value;
@@ -9,6 +10,7 @@ use crate::rule::{self, RuleId};
 use crate::span::Role;
 use crate::text::Text;
 use crate::value::{self, token::Scheme};
+use crate::view::base64;
 use std::ops::Range;
 
 /// Letters, digits, `-`, `_`, and points between them.
@@ -17,16 +19,19 @@ const JWT_RUN: u16 = TOKEN | WORD;
 /// Whether a word shows in its first bytes or by what stands before it that it may be a token.
 #[inline(always)]
 pub(super) fn may_be_one(text: &Text<'_>, start: usize) -> bool {
-    let Some(&[before2, before, first, second]) =
-        text.bytes().get(start.saturating_sub(2)..).and_then(|bytes| bytes.first_chunk::<4>())
+    // A candidate has twelve characters.
+    let Some(&[before2, before, ref word @ ..]) =
+        text.bytes().get(start.saturating_sub(2)..).and_then(|bytes| bytes.first_chunk::<14>())
     else {
         return true;
     };
+    let [first, second, ..] = *word;
     start < 2
         || (before == b' ' && value::token::may_end_scheme(before2))
         || value::secret::may_begin(first, second)
         || matches!(before, b'-' | b'_' | b'.' | b':' | b'/' | b'~')
         || matches!(first, b'M' | b'N' | b'O')
+        || base64::may_begin_with(word)
 }
 
 impl Finder<'_> {
@@ -39,6 +44,13 @@ impl Finder<'_> {
         if text.before(start, 1) == b' ' && self.credentials(start) {
             return;
         }
+        if self.depth <= VIEWS
+            && let Some(coding) = base64::may_begin(&self.text, start)
+            && self.encoded(start, coding)
+        {
+            return;
+        }
+        self.text.forget();
         let text = &self.text;
         if !value::secret::may_begin(first, second) && !value::secret::is_led(text, start) {
             return;

@@ -25,15 +25,39 @@ pub(crate) const WORDS: &[&str] = &[
 ];
 
 /// How numbers are grouped, longer ones first.
-const LAYOUTS: &[&[usize]] = &[
-    &[4, 4, 4, 4, 3],
-    &[4, 4, 4, 4],
-    &[8, 8],
-    &[4, 6, 5],
-    &[4, 4, 4, 3],
-    &[4, 6, 4],
-    &[4, 4, 4, 2],
+const LAYOUTS: &[Layout] = &[
+    Layout::new(&[4, 4, 4, 4, 3]),
+    Layout::new(&[4, 4, 4, 4]),
+    Layout::new(&[8, 8]),
+    Layout::new(&[4, 6, 5]),
+    Layout::new(&[4, 4, 4, 3]),
+    Layout::new(&[4, 6, 4]),
+    Layout::new(&[4, 4, 4, 2]),
 ];
+
+/// Groups with their lengths, to be compared all at once.
+struct Layout {
+    /// As [`Groups::packed`] gives them.
+    packed: u64,
+    groups: usize,
+    digits: usize,
+}
+
+impl Layout {
+    const fn new(lengths: &[u8]) -> Layout {
+        let (mut packed, mut digits, mut at) = (0, 0, 0);
+        while at < lengths.len() {
+            packed |= (lengths[at] as u64) << (8 * at);
+            digits += lengths[at] as usize;
+            at += 1;
+        }
+        Layout { packed, groups: lengths.len(), digits }
+    }
+
+    fn begins(&self, packed: u64) -> bool {
+        (packed ^ self.packed) << (64 - 8 * self.groups) == 0
+    }
+}
 
 /// Finds a card number that begins with the first group.
 pub(crate) fn find(text: &Text<'_>, groups: &Groups) -> Option<Range<usize>> {
@@ -41,12 +65,12 @@ pub(crate) fn find(text: &Text<'_>, groups: &Groups) -> Option<Range<usize>> {
     if groups.digits().len() < 12 || !digits::may_begin(text, start) {
         return None;
     }
-    let lengths = groups.lengths();
+    let packed = groups.packed();
     let grouped = LAYOUTS
         .iter()
-        .filter(|layout| lengths.starts_with(layout))
-        .find_map(|layout| judge(text, groups, layout.len(), layout.iter().sum()));
-    grouped.or_else(|| judge(text, groups, 1, lengths[0])).map(|end| start..end)
+        .filter(|layout| layout.begins(packed))
+        .find_map(|layout| judge(text, groups, layout.groups, layout.digits));
+    grouped.or_else(|| judge(text, groups, 1, groups.groups()[0].length)).map(|end| start..end)
 }
 
 fn judge(text: &Text<'_>, groups: &Groups, count: usize, total: usize) -> Option<usize> {

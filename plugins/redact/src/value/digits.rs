@@ -41,14 +41,16 @@ impl Groups {
         let mut separator = 0;
         while read.count < GROUPS_MAX && read.total < DIGITS_MAX {
             let begin = at;
-            while text.at(at).is_ascii_digit() && read.total < DIGITS_MAX {
-                read.digits[read.total] = text.at(at) - b'0';
+            let mut next = text.at(at);
+            while next.is_ascii_digit() && read.total < DIGITS_MAX {
+                read.digits[read.total] = next - b'0';
                 read.total += 1;
                 at += 1;
+                next = text.at(at);
             }
             read.groups[read.count] = Group { start: begin, length: at - begin, separator };
             read.count += 1;
-            let size = match text.at(at) {
+            let size = match next {
                 b' ' | b'-' | b'.' | b'+' => 1,
                 0xc2 if text.at(at + 1) == 0xa0 => 2,
                 _ => break,
@@ -56,7 +58,7 @@ impl Groups {
             if !text.at(at + size).is_ascii_digit() {
                 break;
             }
-            separator = if size == 2 { b' ' } else { text.at(at) };
+            separator = if size == 2 { b' ' } else { next };
             at += size;
         }
         read
@@ -74,6 +76,11 @@ impl Groups {
     /// The lengths of the groups, 0 where there is none.
     pub(crate) fn lengths(&self) -> [usize; GROUPS_MAX] {
         self.groups.map(|group| group.length)
+    }
+
+    /// The lengths of the groups, one byte each, the first one lowest.
+    pub(crate) fn packed(&self) -> u64 {
+        self.groups.iter().rev().fold(0, |all, group| all << 8 | group.length as u64)
     }
 
     /// Behind the first `count` groups.

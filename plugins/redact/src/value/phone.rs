@@ -67,7 +67,7 @@ pub(crate) const WORDS: &[&str] = &[
 ];
 
 /// Parts of words in other letters, some of which are written without blanks between words.
-const WIDE: &[&str] = &[
+const WIDE: &context::Parts = &context::Parts::new(&[
     "téléphone",
     "Téléphone",
     "tél",
@@ -106,7 +106,7 @@ const WIDE: &[&str] = &[
     "جوال",
     "फ़ोन",
     "मोबाइल",
-];
+]);
 
 /// What people say right before their number.
 const PHRASES: &[&str] = &[

@@ -13,9 +13,9 @@ const COLUMN: usize = 24;
 
 /// Finds a number that begins with the first group: `AAA-GG-SSSS`, or nine digits behind a word.
 pub(crate) fn find(text: &Text<'_>, groups: &Groups) -> Option<Range<usize>> {
-    let lengths = groups.lengths();
-    let grouped = lengths[..3] == [3, 2, 4];
-    if !grouped && lengths[0] != 9 {
+    let length = |group: usize| groups.groups().get(group).map_or(0, |group| group.length);
+    let grouped = length(0) == 3 && length(1) == 2 && length(2) == 4;
+    if !grouped && length(0) != 9 {
         return None;
     }
     let count = if grouped { 3 } else { 1 };
