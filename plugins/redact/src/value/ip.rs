@@ -177,8 +177,11 @@ fn read_v6<'a>(text: &Text<'a>, start: usize) -> Option<(Ipv6Addr, &'a str)> {
         return None;
     }
     let written = std::str::from_utf8(text.slice(start, end)).ok()?;
-    let address = written.parse().ok()?;
-    is_evident(written).then_some((address, written))
+    let address: Ipv6Addr = written.parse().ok()?;
+    // `::ffff:0:` with a marker behind it, where there was an address of version 4.
+    let is_rest =
+        text.at(end) == b':' && address.segments()[..6] == [0; 6] && text.at(end + 1) > b' ';
+    (!is_rest && is_evident(written)).then_some((address, written))
 }
 
 /// Finds an address of version 6 whose characters begin at `start`. Of one that maps version 4 the
