@@ -99,6 +99,11 @@ impl Room {
         self.plugins.log_chain(&self.config.logs.plugins)
     }
 
+    /// The linear memory of the largest of its plugins, all instances together, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.plugins.iter().map(|plugin| plugin.memory()).max().unwrap_or(0)
+    }
+
     /// How long it takes to do `what` so many times, one after the other.
     pub(crate) fn time(&self, times: u64, mut what: impl AsyncFnMut()) -> Duration {
         self.runtime.block_on(async {
