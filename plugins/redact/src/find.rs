@@ -160,6 +160,15 @@ fn kept(mask: u64, base: usize, passes: impl Fn(usize) -> bool) -> u64 {
         .fold(0, |kept, position| kept | u64::from(passes(position)) << (position - base))
 }
 
+/// Whether the `&` at `at` may begin a character that is written by its number or its name; most stand
+/// between the pairs of a query.
+#[inline]
+fn may_be_entity(text: &[u8], at: usize) -> bool {
+    // The longest name with the sign that closes it (`commat;`), and one byte more.
+    let behind = text.get(at + 1..).and_then(|behind| behind.first_chunk::<8>());
+    behind.is_none_or(|behind| behind[0] == b'#' || behind.contains(&b';'))
+}
+
 /// Whether another `@` ends the first label of what follows one, in which case it is no domain.
 #[inline]
 fn has_no_domain(behind: &[u8]) -> bool {
@@ -333,7 +342,8 @@ impl Finder<'_> {
             if matches!(byte, b'@' | b'%') {
                 self.at_sign(position);
             }
-            if byte != b'@' && position >= self.looked_at {
+            let plain = byte == b'&' && !may_be_entity(self.text.bytes(), position);
+            if byte != b'@' && !plain && position >= self.looked_at {
                 self.coded(position);
             }
         }
