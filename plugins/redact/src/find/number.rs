@@ -54,7 +54,7 @@ impl Finder<'_> {
             return;
         }
         let is_none = is_no_phone(&self.text, start);
-        if is_none && !may_go_on_before(self.text.before(start, 1)) {
+        if is_none && !may_go_on_before(&self.text, start) {
             return;
         }
         if self.is_calm(start) && !may_be_phone(&self.text, start) {
@@ -198,10 +198,14 @@ fn is_no_phone(text: &Text<'_>, start: usize) -> bool {
 /// The most digits of a phone number without its country.
 const PHONE_MAX: usize = 12;
 
-/// Whether a phone number may hold this byte before a group of its digits.
+/// Whether a phone number may begin before the group of digits at `start`: there is no letter, as in
+/// the versions of browsers (`Gecko/20100101`), nor a sign that no phone number holds.
 #[inline(always)]
-fn may_go_on_before(byte: u8) -> bool {
-    matches!(byte, b'+' | b'(' | b')' | b' ' | b'-' | b'.' | b'/' | b'0'..=b'9' | 0xa0)
+fn may_go_on_before(text: &Text<'_>, start: usize) -> bool {
+    match text.before(start, 1) {
+        b'/' => !bytes::is(text.before(start, 2), bytes::LETTER),
+        byte => matches!(byte, b'+' | b'(' | b')' | b' ' | b'-' | b'.' | b'0'..=b'9' | 0xa0),
+    }
 }
 
 /// How many digits a window begins with; eight bytes at a time.
