@@ -78,7 +78,7 @@ fn main() {
         "{{\"bytes\": {}, \"lines\": {}, \"changed\": {changed}, \"memory\": {}, \"seconds\": [{list}]}}",
         text.len(),
         lines.len(),
-        room.memory()
+        room.plugins.iter().map(|plugin| plugin.memory()).sum::<usize>()
     );
 }
 

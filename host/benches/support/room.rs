@@ -42,7 +42,7 @@ pub(crate) const TARGET: &str = "/api/orders/4711";
 /// The plugins of one configuration, in service for one worker.
 pub(crate) struct Room {
     runtime: tokio::runtime::Runtime,
-    plugins: Plugins,
+    pub(crate) plugins: Plugins,
     config: Config,
 }
 
@@ -97,11 +97,6 @@ impl Room {
     /// The chain of the log corridor.
     pub(crate) fn logs(&self) -> Arc<LogChain> {
         self.plugins.log_chain(&self.config.logs.plugins)
-    }
-
-    /// The linear memory of the largest of its plugins, all instances together, in bytes.
-    pub(crate) fn memory(&self) -> usize {
-        self.plugins.iter().map(|plugin| plugin.memory()).max().unwrap_or(0)
     }
 
     /// How long it takes to do `what` so many times, one after the other.
