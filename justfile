@@ -43,6 +43,10 @@ demo *args:
 bench *args:
     tests/bench/run.sh "$@"
 
+# The redact plugin in its sandbox beside native engines, on the same text; `--quick` leaves those out.
+bench-redact *args:
+    tests/bench/redact/run.sh "$@"
+
 # Recall and precision of the default rules on labelled texts, native: `just redact-score --show 5 [FILE…]`.
 redact-score *args:
     cargo run --release --quiet -p tamis-redact --example corpus -- "$@" ${TAMIS_CASES:-}

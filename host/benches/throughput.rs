@@ -4,7 +4,7 @@
 //! The lines go through the log corridor's own chain, so all copies are counted: joining lines to
 //! blocks, into the sandbox, and what is spliced back. Reading the file is not. Prints one JSON
 //! document: the processor time of each pass, which other programs do not disturb as they do the
-//! clock.
+//! clock, and the memory of the plugin's instances afterwards.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -17,6 +17,10 @@ use tamis_host::filter::{Record, Source};
 mod room;
 
 use room::Room;
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Lines that are offered at once, as the corridor does.
 const BATCH: usize = 512;
@@ -71,9 +75,10 @@ fn main() {
         let _ = write!(list, "{}{pass:.6}", if at == 0 { "" } else { ", " });
     }
     println!(
-        "{{\"bytes\": {}, \"lines\": {}, \"changed\": {changed}, \"seconds\": [{list}]}}",
+        "{{\"bytes\": {}, \"lines\": {}, \"changed\": {changed}, \"memory\": {}, \"seconds\": [{list}]}}",
         text.len(),
-        lines.len()
+        lines.len(),
+        room.plugins.iter().map(|plugin| plugin.memory()).sum::<usize>()
     );
 }
 

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// SIMD for the scans; a memory that is large enough for the first calls, since growing it
-/// costs two system calls per fresh instance.
-const FLAGS: &str =
-    "-Ctarget-feature=+simd128 -Clink-arg=--initial-memory=1179648 -Clink-arg=-zstack-size=65536";
+/// costs two system calls per fresh instance. No vectors where the source has none: what LLVM
+/// gains from packing scalars is lost in moving them between registers, and a scan of masks of
+/// bits takes a twentieth longer.
+const FLAGS: &str = "-Ctarget-feature=+simd128 -Cno-vectorize-slp \
+                     -Clink-arg=--initial-memory=1179648 -Clink-arg=-zstack-size=65536";
 
 /// A `cargo build --locked` for this target, in this folder.
 ///

@@ -32,7 +32,10 @@ fn sources(folder: &str) -> Vec<Source> {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                folders.push(path);
+                // What was built is nobody's source, and some of it does not parse alone.
+                if path.file_name().is_some_and(|name| name != "target") {
+                    folders.push(path);
+                }
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 paths.push(path);
             }
@@ -288,8 +291,7 @@ fn every_file_says_what_it_is_for() {
     let mut found = Vec::new();
     for folder in ["host", "plugins", "tests"] {
         for source in sources(folder) {
-            let generated = source.path.contains("/target/");
-            if !generated && !source.text.trim_start().starts_with("//!") {
+            if !source.text.trim_start().starts_with("//!") {
                 found.push(source.path);
             }
         }

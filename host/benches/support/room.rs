@@ -42,7 +42,7 @@ pub(crate) const TARGET: &str = "/api/orders/4711";
 /// The plugins of one configuration, in service for one worker.
 pub(crate) struct Room {
     runtime: tokio::runtime::Runtime,
-    plugins: Plugins,
+    pub(crate) plugins: Plugins,
     config: Config,
 }
 

@@ -317,28 +317,31 @@ async fn pass(
     let same = records.len() == before.len();
     let last = records.len().saturating_sub(1);
     let mut changed = before.len().abs_diff(records.len()) as u64;
+    // Standard output gives each line that ends to the system by itself, so they come together.
+    let mut written = Vec::with_capacity(before.iter().map(|line| line.bytes.len() + 1).sum());
     for (at, record) in records.into_iter().enumerate() {
         let bytes = record.into_bytes();
         changed += u64::from(same && bytes != before[at].bytes);
         if manner.dry_run {
             continue;
         }
-        out.write_all(&bytes)?;
+        written.extend_from_slice(&bytes);
         // When lines were dropped or joined, those that are left end like lines, and the last one
         // as the last one did.
         let at = if same || at < last { at } else { before.len() - 1 };
         if before[at].ends || (!same && at < last) {
-            out.write_all(b"\n")?;
+            written.push(b'\n');
         }
     }
     if manner.dry_run {
         for line in before {
-            out.write_all(&line.bytes)?;
+            written.extend_from_slice(&line.bytes);
             if line.ends {
-                out.write_all(b"\n")?;
+                written.push(b'\n');
             }
         }
     }
+    out.write_all(&written)?;
     out.flush()?;
     Ok(changed)
 }

@@ -9,6 +9,7 @@
 //! finder into a [`Mode`] in which it needs to keep nothing. Candidates of such values are dead
 //! inside of others, so each byte is read a bounded number of times.
 
+use crate::bytes::{self, ALNUM, HEX};
 use crate::candidate::{Before, Candidates, positions};
 use crate::ending::Quote;
 use crate::engine::Engine;
@@ -152,6 +153,41 @@ fn find_in(
     finder.settle(state)
 }
 
+/// The positions of a mask, counted from `base`, that pass a test.
+#[inline(always)]
+fn kept(mask: u64, base: usize, passes: impl Fn(usize) -> bool) -> u64 {
+    positions(mask, base)
+        .fold(0, |kept, position| kept | u64::from(passes(position)) << (position - base))
+}
+
+/// Whether the `&` at `at` may begin a character that is written by its number or its name; most stand
+/// between the pairs of a query.
+#[inline]
+fn may_be_entity(text: &[u8], at: usize) -> bool {
+    // The longest name with the sign that closes it (`commat;`), and one byte more.
+    let behind = text.get(at + 1..).and_then(|behind| behind.first_chunk::<8>());
+    behind.is_none_or(|behind| behind[0] == b'#' || behind.contains(&b';'))
+}
+
+/// Whether another `@` ends the first label of what follows one, in which case it is no domain.
+#[inline]
+fn has_no_domain(behind: &[u8]) -> bool {
+    const LABEL: usize = 16;
+    let label = behind.iter().take(LABEL).take_while(|&&byte| bytes::is(byte, ALNUM)).count();
+    behind.get(label) == Some(&b'@')
+}
+
+/// Whether the colon at `colon` may be the first of two, or stand between hexadecimal digits. Of the
+/// colons of an address of version 6 and of hardware that are candidates at least one does.
+#[inline(always)]
+fn may_be_in_address(text: &[u8], colon: usize) -> bool {
+    let own = |byte: &u8| bytes::is(*byte, HEX) || *byte == b':';
+    let next = text.get(colon + 1);
+    next.is_none_or(|next| *next == b':')
+        || (next.is_some_and(own)
+            && colon.checked_sub(1).and_then(|at| text.get(at)).is_some_and(own))
+}
+
 impl Finder<'_> {
     /// `PACKS` says whether any is on; who has none pays nothing for them.
     fn walk<const PACKS: bool>(&mut self) {
@@ -176,7 +212,8 @@ impl Finder<'_> {
         let mut here = classify_at(bytes, at);
         while at < self.limit() {
             let next = classify_at(bytes, at + BLOCK);
-            let candidates = Candidates::of(before, &here, &next);
+            let mut candidates = Candidates::of(before, &here, &next);
+            self.dismiss(&mut candidates, at);
             if !candidates.is_empty() {
                 self.visit(&candidates, at);
             }
@@ -265,31 +302,33 @@ impl Finder<'_> {
         self.found.spans.iter().rev().find(ends).is_some_and(|span| at > span.start + NEAR + AGAIN)
     }
 
+    /// Takes out what the bytes around it dismiss, which is nearly all, in loops that do nothing else.
+    #[inline(always)]
+    fn dismiss(&self, candidates: &mut Candidates, at: usize) {
+        let (text, names) = (&self.text, self.engine.names());
+        candidates.assign =
+            kept(candidates.assign, at, |at| pair::may_follow_name(text.bytes(), names, at));
+        candidates.token = kept(candidates.token, at, |at| token::may_be_one(text, at));
+        candidates.digits = kept(candidates.digits, at, |at| number::may_be_one(text, at));
+    }
+
     #[inline(never)]
     fn visit(&mut self, candidates: &Candidates, at: usize) {
-        let stateful = candidates.assign | candidates.dashes | candidates.token;
-        for position in positions(stateful, at) {
+        let Candidates { assign, token, digits, .. } = *candidates;
+        for position in positions(assign | token | candidates.dashes, at) {
             let bit = 1u64 << (position - at);
-            if candidates.assign & bit != 0 {
-                if position >= self.state.floor
-                    && pair::may_follow_name(&self.text, self.engine.names(), position)
-                {
+            if assign & bit != 0 {
+                if position >= self.state.floor {
                     self.assign(position);
                 }
-            } else if candidates.token & bit != 0 {
-                if token::may_be_one(&self.text, position) {
-                    self.token(position);
-                }
+            } else if token & bit != 0 {
+                self.token(position);
             } else if position >= self.state.floor {
                 self.dashes(position);
             }
         }
-        if candidates.digits != 0 {
-            for position in positions(candidates.digits, at) {
-                if number::may_be_one(&self.text, position) {
-                    self.digits(position);
-                }
-            }
+        for position in positions(digits, at) {
+            self.digits(position);
         }
         if candidates.rare | candidates.iban | candidates.colons | candidates.mac != 0 {
             self.visit_rare(candidates, at);
@@ -303,7 +342,8 @@ impl Finder<'_> {
             if matches!(byte, b'@' | b'%') {
                 self.at_sign(position);
             }
-            if byte != b'@' && position >= self.looked_at {
+            let plain = byte == b'&' && !may_be_entity(self.text.bytes(), position);
+            if byte != b'@' && !plain && position >= self.looked_at {
                 self.coded(position);
             }
         }
@@ -311,7 +351,9 @@ impl Finder<'_> {
             self.judge(rule::IBAN, position, |text| value::iban::find(text, position));
         }
         for position in positions(candidates.colons, at) {
-            self.colons(position);
+            if may_be_in_address(self.text.bytes(), position) {
+                self.colons(position);
+            }
         }
         for position in positions(candidates.mac, at) {
             self.judge(rule::MAC, position.saturating_sub(4), |text| {
@@ -374,6 +416,12 @@ impl Finder<'_> {
             _ if self.text.slice(at, (at + 3).min(self.text.len())) == b"%40" => 3,
             _ => return,
         };
+        // Neither a host nor a domain begins here.
+        let host =
+            |b: u8| bytes::is(b, ALNUM) || matches!(b, 0x80..|b'['| b'$' | b'{' | b'%' | b'_');
+        if width == 1 && self.text.bytes().get(at + 1).is_some_and(|&next| !host(next)) {
+            return;
+        }
         if width == 1
             && let Some(start) = self.authority.start(&self.text, at)
         {
@@ -387,6 +435,9 @@ impl Finder<'_> {
                 (!ours).then_some(found)
             };
             self.judge(rule::URL_USERINFO, start, secret);
+            return;
+        }
+        if has_no_domain(&self.text.bytes()[at + width..]) {
             return;
         }
         let start = value::email::local_start(&self.text, at);

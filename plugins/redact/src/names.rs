@@ -38,8 +38,8 @@ pub(crate) struct Names {
     /// Sorted by the joined words.
     entries: Vec<Entry>,
     harmless: Vec<Box<[u8]>>,
-    /// One bit for each two bytes that a name may end with to be worth a look.
-    pairs: Box<[u64; 1024]>,
+    /// One bit, see [`slot`], for each four bytes that may end a name that is worth a look.
+    ends: Box<[u32; 1024]>,
     /// Indexed by the last two bytes, see [`bucket`]: where in `endings` to look, and how many.
     buckets: Box<[(u16, u16); 1024]>,
     endings: Vec<Ending>,
@@ -82,23 +82,25 @@ impl Names {
         entries.dedup_by(|a, b| a.words == b.words);
         harmless.sort();
         let (buckets, endings) = prefilter(&entries);
-        let mut pairs = Box::new([0u64; 1024]);
-        for pair in 0..=u16::MAX {
-            let [before, last] = pair.to_be_bytes();
-            // What stands before a digit is looked at more closely.
-            let digit = last.is_ascii_digit() && before.is_ascii_alphanumeric();
-            if digit || buckets[bucket(u64::from(last) << 56 | u64::from(before) << 48)].1 > 0 {
-                pairs[usize::from(pair >> 6)] |= 1 << (pair & 63);
-            }
+        let mut ends = Box::new([0; 1024]);
+        for ending in &endings {
+            mark(&mut ends, (ending.mask >> 32) as u32, (ending.value >> 32) as u32);
         }
-        Names { entries, harmless, pairs, buckets, endings }
+        Names { entries, harmless, ends, buckets, endings }
     }
 
-    /// Whether a name that ends with these two bytes may be a hit. False for most names.
+    /// Whether a name that ends with these four bytes (the last one highest) may be a hit. False for
+    /// nearly every name; what stands before a digit is looked at more closely.
     #[inline(always)]
-    pub(crate) fn may_end_with(&self, before: u8, last: u8) -> bool {
-        let pair = u16::from_be_bytes([before, last]);
-        self.pairs[usize::from(pair >> 6)] >> (pair & 63) & 1 == 1
+    pub(crate) fn may_end_with(&self, four: u32) -> bool {
+        let (word, bit) = slot(four);
+        (self.ends[word] >> bit & 1 == 1) | ((four >> 24) as u8).is_ascii_digit()
+    }
+
+    /// The same by two bytes, for names of which what stands before may be written in another way.
+    pub(crate) fn may_end_with_two(&self, before: u8, last: u8) -> bool {
+        let digit = last.is_ascii_digit() && before.is_ascii_alphanumeric();
+        digit || self.buckets[bucket(u64::from(last) << 56 | u64::from(before) << 48)].1 > 0
     }
 
     /// Whether a name whose last eight bytes are `end` (the last one highest, NUL before its
@@ -182,6 +184,24 @@ fn bucket(end: u64) -> usize {
     ((end >> 56 & 31) << 5 | end >> 48 & 31) as usize
 }
 
+/// Where the bit for four bytes is, whatever their case. Others may have the same one.
+#[inline(always)]
+fn slot(four: u32) -> (usize, u32) {
+    let mixed = (four & 0x1f1f_1f1f).wrapping_mul(0x9e37_79b1) >> 17;
+    ((mixed >> 5) as usize, mixed & 31)
+}
+
+/// Sets the bits for an end of which the bytes under `mask` are known.
+fn mark(ends: &mut [u32; 1024], mask: u32, value: u32) {
+    let unknown = mask.trailing_zeros().min(24);
+    // Of the bytes before a short end five bits each matter.
+    for others in 0..1u32 << (unknown / 8 * 5) {
+        let spread = others & 31 | (others >> 5 & 31) << 8 | (others >> 10 & 31) << 16;
+        let (word, bit) = slot(value | spread);
+        ends[word] |= 1 << bit;
+    }
+}
+
 /// The ends by which names are dismissed: of the last word of each rule, and of what may follow it.
 fn prefilter(entries: &[Entry]) -> (Box<[(u16, u16); 1024]>, Vec<Ending>) {
     let mut ends: Vec<Vec<u8>> =
@@ -245,10 +265,11 @@ mod tests {
             .trim_end_matches("%5D")
             .trim_end_matches(']')
             .trim_end_matches(|c: char| c.is_ascii_digit());
-        assert!(
-            !found || names.may_end(end(name)) || names.may_end(end(stem)),
-            "`{name}` is dismissed too early"
-        );
+        let looked_at = |name| {
+            let end = end(name);
+            names.may_end_with((end >> 32) as u32) && names.may_end(end)
+        };
+        assert!(!found || looked_at(name) || looked_at(stem), "`{name}` is dismissed too early");
         found
     }
 
@@ -398,8 +419,8 @@ mod tests {
             "user_id",
             "host",
         ] {
-            let [.., before, last] = name.as_bytes() else { panic!("names are longer") };
-            let looked_at = names.may_end_with(*before, *last) && names.may_end(end(name));
+            let end = end(name);
+            let looked_at = names.may_end_with((end >> 32) as u32) && names.may_end(end);
             assert!(!looked_at, "`{name}` is worth a look only if a rule says so");
         }
     }

@@ -54,29 +54,36 @@ impl Value {
 
 /// Whether a name may end before the sign at `sign` whose value is a secret.
 ///
-/// Every colon and every equals sign of a text comes by here, so the two bytes that end the name
+/// Every colon and every equals sign of a text comes by here, so the four bytes that end the name
 /// decide nearly always.
 #[inline(always)]
-pub(crate) fn may_follow_name(text: &Text<'_>, names: &Names, sign: usize) -> bool {
-    let Some(&[before2, before, last]) =
-        text.bytes().get(..sign).and_then(|before| before.last_chunk::<3>())
-    else {
+pub(crate) fn may_follow_name(text: &[u8], names: &Names, sign: usize) -> bool {
+    let Some(eight) = text.get(..=sign).and_then(|known| known.last_chunk::<8>()) else {
         return true;
     };
-    if last == b'"' && before != b'\\' {
-        // Brackets may end a name of a form, so their names are looked at.
-        names.may_end_with(before2, before) || before == b']'
+    let [.., before2, before, last, sign] = *eight;
+    let eight = u64::from_le_bytes(*eight);
+    // Without branches, which no processor could foresee here.
+    let quoted = (last == b'"') & (before != b'\\');
+    let hit = names.may_end_with(if quoted { eight >> 16 } else { eight >> 24 } as u32);
+    // Brackets may end a name of a form, so their names are looked at.
+    let in_quotes = hit | (before == b']');
+    let clock = bytes::is(last, DIGIT) & bytes::is(before, DIGIT) & (sign == b':');
+    let bare = !clock & (hit | is_encoded_bracket(before2, before, last));
+    if quoted {
+        in_quotes
     } else if bytes::is(last, ALNUM) {
-        let clock = bytes::is(last, DIGIT) && bytes::is(before, DIGIT) && text.at(sign) == b':';
-        !clock && (names.may_end_with(before, last) || is_encoded_bracket(before2, before, last))
+        bare
     } else {
-        true
+        // What is skipped on the way to a name, and letters of other alphabets.
+        matches!(last, b' ' | b'\t' | b'"' | b'\'' | b']' | 0x80..)
+            || (last == b':' && sign == b'=')
     }
 }
 
 /// Reads the name before the sign at `sign`, if its value is a secret.
 pub(crate) fn name_before(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<Name> {
-    if may_follow_name(text, names, sign) { name_at(text, names, kind, sign) } else { None }
+    if may_follow_name(text.bytes(), names, sign) { name_at(text, names, kind, sign) } else { None }
 }
 
 /// The same where [`may_follow_name`] has said that one may.
@@ -89,7 +96,7 @@ pub(crate) fn name_at(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -
 }
 
 fn is_encoded_bracket(first: u8, second: u8, third: u8) -> bool {
-    first == b'%' && second == b'5' && (third == b'D' || third == b'd')
+    (first == b'%') & (second == b'5') & (third | 0x20 == b'd')
 }
 
 /// Back over blanks, quotes and brackets to what may be the last byte of a name.
@@ -124,8 +131,10 @@ fn skip_to_name(text: &Text<'_>, sign: usize) -> Option<usize> {
     Some(end)
 }
 
-#[inline]
 fn may_end(text: &Text<'_>, names: &Names, mut end: usize) -> bool {
+    if bytes::is(text.before(end, 1), LETTER) {
+        return names.may_end(last_eight(text, end));
+    }
     let mut digits = 0;
     while digits < 2 && text.before(end, 1).is_ascii_digit() && text.before(end, 2) != 0 {
         // `cvv2` is a name of its own.
@@ -148,6 +157,7 @@ fn last_eight(text: &Text<'_>, end: usize) -> u64 {
     }
 }
 
+#[inline(never)]
 fn read_name(text: &Text<'_>, names: &Names, kind: Kind, sign: usize) -> Option<Name> {
     let mut end = sign;
     if text.at(sign) == b'=' && text.before(sign, 1) == b':' {

@@ -230,7 +230,7 @@ fn is_behind_name(text: &Text<'_>, names: &Names, at: usize, behind: usize) -> b
             _ => {}
         }
     }
-    names.may_end_with(text.before(end, 2), text.before(end, 1))
+    names.may_end_with_two(text.before(end, 2), text.before(end, 1))
         || text.before(end, 1) >= 0x80
         || text.before(end, 1).is_ascii_digit()
 }

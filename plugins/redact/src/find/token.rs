@@ -3,7 +3,7 @@
 use super::Finder;
 use super::mode::Then;
 use super::spelled::VIEWS;
-use crate::bytes::{self, TOKEN, WORD};
+use crate::bytes::{self, ALNUM, TOKEN, WORD};
 use crate::ending::Ending;
 use crate::pair::Value;
 use crate::rule::{self, RuleId};
@@ -29,7 +29,10 @@ pub(super) fn may_be_one(text: &Text<'_>, start: usize) -> bool {
     start < 2
         || (before == b' ' && value::token::may_end_scheme(before2))
         || value::secret::may_begin(first, second)
-        || matches!(before, b'-' | b'_' | b'.' | b':' | b'/' | b'~')
+        || matches!(before, b'.' | b'/' | b'~')
+        || (matches!(before, b'-' | b'_') && !bytes::is(before2, ALNUM))
+        // Behind a colon a number of JSON is the commonest, and `AA` the only word that is known.
+        || (before == b':' && first == b'A')
         || matches!(first, b'M' | b'N' | b'O')
         || base64::may_begin_with(word)
 }
