@@ -16,6 +16,7 @@ mod redact;
 mod run;
 mod scrape;
 mod terminal;
+mod test;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -45,6 +46,7 @@ Examples:
   tamis run -c tamis.toml                         with a configuration
   tamis check                                     is the configuration right?
   tamis redact < app.log                          personal data and secrets out of a file
+  tamis test redact.toml                          do rules of your own do what they shall?
 
 Status: 0 fine, 1 failed or findings, 2 wrong usage or configuration; `run -- COMMAND` ends with
 the status of the command.";
@@ -78,6 +80,7 @@ enum Verb {
     Check(check::Arguments),
     Inspect(inspect::Arguments),
     Redact(redact::Arguments),
+    Test(test::Arguments),
     Health(health::Arguments),
     Completions(completions::Arguments),
     /// The application of the demo.
@@ -153,6 +156,7 @@ impl Arguments {
             Verb::Check(arguments) => arguments.act(environment, terminal),
             Verb::Inspect(arguments) => arguments.act(environment, terminal),
             Verb::Redact(arguments) => arguments.act(environment, terminal),
+            Verb::Test(arguments) => arguments.act(environment, terminal),
             Verb::Health(arguments) => arguments.act(terminal),
             Verb::Completions(arguments) => arguments.act(&mut Self::command(), terminal),
             Verb::SampleApplication(arguments) => arguments.act(),
@@ -232,7 +236,7 @@ mod tests {
 
     #[test]
     fn help_of_every_verb_has_examples_and_fits_the_page() {
-        let verbs = ["run", "demo", "check", "inspect", "redact", "health", "completions"];
+        let verbs = ["run", "demo", "check", "inspect", "redact", "test", "health", "completions"];
         for verb in verbs.into_iter().map(|verb| vec![verb, "-h"]).chain([vec!["--help"]]) {
             let (status, out, talk) = tamis(&verb);
             assert_eq!((status, talk.as_str()), (0, ""), "{verb:?}");

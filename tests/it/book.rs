@@ -6,10 +6,12 @@
 //! | | |
 //! | --- | --- |
 //! | `toml` | a configuration, checked as `tamis check` does it; `file=NAME` keeps it for commands |
-//! | `toml,faulty` | one that has faults |
+//! | `toml,rules` | a rule file, tested as `tamis test` does it |
+//! | `toml,faulty`, `toml,rules,faulty` | one that has faults |
 //! | `console` | commands after `$ ` and what they print; `...` stands for anything |
 //! | `rust` and others | a file of an example that these tests build, by `{{#include …}}` |
 //! | any, `live=PAGE` | lines that a running tamis shows there: a path, `admin` and a path, or its `log` |
+//! | any, `needs=PROGRAM+PROGRAM` | run where these programs are |
 //! | any, `no-run=WHY` | not run; what is not run is listed |
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -133,6 +135,11 @@ impl Desk {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Whether all of these programs are there.
+    fn has(&self, programs: &str) -> bool {
+        programs.split('+').all(|name| !self.run(&format!("command -v {name}")).is_empty())
+    }
+
     /// What is wrong with a configuration.
     fn configuration(&self, block: &Block, number: usize) -> Result<(), String> {
         let name = match block.mark("file") {
@@ -140,7 +147,8 @@ impl Desk {
             None => format!("block-{number}.toml"),
         };
         std::fs::write(self.folder.path().join(&name), &block.text).unwrap();
-        let said = self.run(&format!("tamis check -c {name}; echo status $?"));
+        let verb = if block.mark("rules").is_some() { "test" } else { "check -c" };
+        let said = self.run(&format!("tamis {verb} {name}; echo status $?"));
         let status = if block.mark("faulty").is_some() { "status 1" } else { "status 0" };
         if said.trim_end().ends_with(status) { Ok(()) } else { Err(said) }
     }
@@ -169,6 +177,13 @@ impl Desk {
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for Desk {
+    /// Ends what a page leaves behind when it does not hold.
+    fn drop(&mut self) {
+        self.run("for file in *.pid; do [ -f $file ] && kill $(cat $file); done");
     }
 }
 
@@ -232,6 +247,12 @@ fn every_example_of_the_book_runs() {
                         .push(format!("{place}: `no-run` needs a reason: `no-run=needs-a-server`"));
                 }
                 left.push(format!("{place}: {} ({why})", block.language));
+                continue;
+            }
+            if let Some(programs) = block.mark("needs")
+                && !desk.has(programs)
+            {
+                left.push(format!("{place}: {} (needs {programs})", block.language));
                 continue;
             }
             ran += 1;
@@ -604,7 +625,10 @@ fn every_setting_of_a_standard_plugin_is_in_its_page_with_its_default() {
         ("errors", "plugins/errors/src/schema.json"),
         ("redact", "plugins/redact/src/rules/schema.json"),
     ] {
-        let page = page(&format!("plugin-{plugin}"));
+        let mut page = page(&format!("plugin-{plugin}"));
+        if plugin == "redact" {
+            page += &self::page("rules");
+        }
         let schema: serde_json::Value = serde_json::from_str(&read(schema)).unwrap();
         let mut tables = vec![&schema];
         while let Some(table) = tables.pop() {

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::run::DEFAULT;
 use super::terminal::{GOOD, STRONG, count};
+use super::test::Trial;
 use super::{Failure, Terminal, cache_folder, or_stdin, with_runtime};
 use crate::app::App;
 use crate::config::{Config, Environment, Fault, Faults, Overrides, Warning};
@@ -110,7 +111,14 @@ async fn check(path: &Path, environment: &Environment<'_>, cache: Option<&Path>)
     match App::check(&config, cache).await {
         Ok(more) => {
             warnings.extend(more);
-            Ok((config, warnings))
+            // The plugins take their configuration; whether rules do what they shall is told here.
+            let trial = Trial::of(&config, &mut |_, _| ());
+            warnings.extend(trial.warnings);
+            if trial.faults.is_empty() {
+                Ok((config, warnings))
+            } else {
+                Err(Faults::new(trial.faults, warnings))
+            }
         }
         Err(faults) => {
             warnings.extend(faults.warnings().iter().cloned());

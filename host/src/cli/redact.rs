@@ -166,25 +166,9 @@ impl Arguments {
         }
     }
 
-    /// The plugin alone, with its rules. It has more time than in the proxy: nobody waits.
+    /// The plugin alone, with its rules, and told to explain itself if it shall.
     fn configuration(&self, environment: &Environment<'_>) -> Result<Config, Failure> {
-        let mut text = String::from(
-            "[logs]\nplugins = [\"redact\"]\n[plugins.redact]\ncomponent = \"builtin:redact\"\n\
-             allow = [\"metrics\"]\ndeadline = \"10s\"\nmemory = \"64 MiB\"\n",
-        );
-        if let Some(rules) = &self.rules {
-            let rules = or_stdin(rules.clone());
-            let shown = rules.display();
-            // Paths in a configuration are relative to it, and this one is nowhere.
-            let path = std::path::absolute(&rules)
-                .and_then(|path| std::fs::metadata(&path).map(|_| path))
-                .map_err(|error| Failure::usage(format!("`{shown}` cannot be read: {error}")))?;
-            let Some(path) = path.to_str() else {
-                return Err(Failure::usage(format!("the path `{shown}` is not UTF-8")));
-            };
-            text.push_str(&format!("config = {}\n", toml::Value::from(path)));
-        }
-        let (mut config, _) = Config::load(Path::new("tamis redact"), &text, environment)?;
+        let mut config = configuration(self.rules.as_deref(), environment)?;
         if self.explain {
             for plugin in &mut config.plugins {
                 plugin.settings.set("explain", true.into());
@@ -236,6 +220,31 @@ impl Arguments {
         }
         Ok(())
     }
+}
+
+/// The plugin alone, with its rules. It has more time than in the proxy: nobody waits.
+pub(super) fn configuration(
+    rules: Option<&Path>,
+    environment: &Environment<'_>,
+) -> Result<Config, Failure> {
+    let mut text = String::from(
+        "[logs]\nplugins = [\"redact\"]\n[plugins.redact]\ncomponent = \"builtin:redact\"\n\
+         allow = [\"metrics\"]\ndeadline = \"10s\"\nmemory = \"64 MiB\"\n",
+    );
+    if let Some(rules) = rules {
+        let rules = or_stdin(rules.to_owned());
+        let shown = rules.display();
+        // Paths in a configuration are relative to it, and this one is nowhere.
+        let path = std::path::absolute(&rules)
+            .and_then(|path| std::fs::metadata(&path).map(|_| path))
+            .map_err(|error| Failure::usage(format!("`{shown}` cannot be read: {error}")))?;
+        let Some(path) = path.to_str() else {
+            return Err(Failure::usage(format!("the path `{shown}` is not UTF-8")));
+        };
+        text.push_str(&format!("config = {}\n", toml::Value::from(path)));
+    }
+    let (config, _) = Config::load(Path::new("tamis redact"), &text, environment)?;
+    Ok(config)
 }
 
 /// What becomes of lines.

@@ -2,7 +2,8 @@
 //!
 //! The log is NDJSON with ids, paths, durations and user agents; in 3 % of the lines one value of
 //! thirteen kinds stands in the message, the query or an attribute. `throughput --hostile` measures
-//! texts that are made to be slow, `throughput FILE…` files.
+//! texts that are made to be slow, `throughput --own NUMBER` the same logs with so many rules of
+//! one's own, `throughput FILE…` files.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -18,21 +19,27 @@ fn main() -> std::io::Result<()> {
     let files: Vec<String> = std::env::args().skip(1).collect();
     let mut texts = Vec::new();
     let hostile = files == ["--hostile"];
+    let own = match &files[..] {
+        [flag, number] if flag == "--own" => number.parse().ok(),
+        _ => None,
+    };
     if hostile {
         texts.extend(self::hostile());
     }
-    for file in files.iter().filter(|_| !hostile) {
+    for file in files.iter().filter(|_| !hostile && own.is_none()) {
         texts.push((file.clone(), Kind::Text, std::fs::read(file)?));
     }
-    if files.is_empty() {
+    if files.is_empty() || own.is_some() {
         texts.push(("ndjson, 3 % of lines with data".into(), Kind::Text, log(3, false)));
         texts.push(("ndjson, 3 %, a session key in each line".into(), Kind::Text, log(3, true)));
         texts.push(("ndjson, clean".into(), Kind::Text, log(0, false)));
         texts.push(("ndjson as one JSON body".into(), Kind::Json, log(3, false)));
         texts.push(("prose, clean".into(), Kind::Text, prose()));
     }
-    let engine = Engine::new(Rules::default());
+    let begun = Instant::now();
+    let engine = Engine::new(own.map_or_else(Rules::default, own_rules));
     let mut out = std::io::stdout().lock();
+    writeln!(out, "rules made in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3)?;
     for (name, kind, text) in &texts {
         let rounds = if hostile { 3 } else { ROUNDS };
         let (blocks, hits) = mean(rounds, text, |text, scratch| {
@@ -54,6 +61,23 @@ fn main() -> std::io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+/// The default rules and so many of one's own: prefixes, shapes, words, groups.
+fn own_rules(number: usize) -> Rules {
+    let letter = |at: usize| char::from(b'A' + (at % 26) as u8);
+    let rule = |at: usize| {
+        let pattern = match at % 5 {
+            0 => format!("{}{}[0-9]{{6,9}}", letter(at), letter(at / 5 + 7)),
+            1 => format!("[A-Z]{{2}}[0-9]{{{}}}{}", 4 + at % 7, letter(at)),
+            2 => format!("[0-9]{{{}}}-[0-9]{{2}}-[0-9]{{{}}}", 2 + at % 4, 3 + at % 5),
+            3 => format!("(?i)key{at}[ -]?[a-z0-9]{{8,20}}"),
+            _ => format!("ref{at}=(?<value>[^ ]{{1,40}})"),
+        };
+        serde_json::json!({"name": format!("own{at}"), "match": pattern})
+    };
+    let config = serde_json::json!({"rule": (0..number).map(rule).collect::<Vec<_>>()});
+    Rules::from_config(&config).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
 /// Runs of whole lines of at most a block.

@@ -5,11 +5,12 @@
 //! next, so that a clean text costs no allocation.
 
 use crate::action;
+use crate::custom::Customs;
 use crate::find::{Found, State, find};
 use crate::names::{Family, Names};
 use crate::pack::Packs;
 use crate::pair::Name;
-use crate::place::Kind;
+use crate::place::{Kind, Place};
 use crate::placeholder;
 use crate::rule::{self, RuleId};
 use crate::rules::{Action, Rules};
@@ -96,6 +97,11 @@ impl Scratch {
     /// Gives out the counts and begins new ones.
     pub fn take_counts(&mut self) -> Counts {
         std::mem::take(&mut self.counts)
+    }
+
+    /// Says where the texts of the next scans stand, for rules that act in some places only.
+    pub fn enter(&mut self, place: Place) {
+        self.found.place = place as u8;
     }
 
     pub(crate) fn count(&mut self, rule: RuleId) {
@@ -254,6 +260,22 @@ impl Engine {
         &self.rules.names
     }
 
+    /// The rules of a file, if there are any.
+    pub(crate) fn customs(&self) -> Option<&Customs> {
+        self.rules.customs.as_deref()
+    }
+
+    /// Whether a value was written by this engine.
+    pub(crate) fn is_own(&self, value: &[u8]) -> bool {
+        let (catalogue, traits) = (&self.rules.catalogue, &self.rules.traits);
+        let markers = catalogue.markers().chain(traits.texts.iter().map(String::as_str));
+        value.iter().all(|byte| *byte == b'*')
+            || placeholder::begins_as_ours(value, markers)
+            || (traits.hashes
+                && catalogue.names().any(|name| self.rules.keys.is_token(value, name)))
+            || self.end_of_encrypted(&Text::new(value, true), 0) == Some(value.len())
+    }
+
     pub(crate) fn is_on(&self, rule: RuleId) -> bool {
         self.rules.on[rule.index()]
     }
@@ -271,6 +293,7 @@ impl Engine {
         [rule::PASSWORD, rule::BEARER, rule::BASIC, rule::COOKIE, rule::URL_SIGNATURE]
             .iter()
             .any(|&rule| self.drops(rule))
+            || self.rules.traits.drops_groups
     }
 
     /// Whether the action needs the value to its end.
@@ -286,7 +309,9 @@ impl Engine {
     }
 
     pub(crate) fn allows(&self, rule: RuleId, value: &[u8]) -> bool {
-        !self.rules.allow.is_empty() && self.rules.allow.passes(rule, value)
+        (!self.rules.allow.is_empty() && self.rules.allow.passes(rule, value))
+            || (self.rules.own_allow.iter())
+                .any(|(of, allow)| *of == rule && allow.passes(rule, value))
     }
 
     /// Whether the value of a name stands in for one, was written by this engine, or is allowed.
@@ -295,6 +320,7 @@ impl Engine {
             Family::Cookie | Family::SetCookie => rule::COOKIE,
             Family::Signature => rule::URL_SIGNATURE,
             Family::Authorization | Family::Secret { .. } => rule::PASSWORD,
+            Family::Group(rule) => rule,
         };
         self.is_placeholder_value(value) || self.allows(rule, value)
     }

@@ -42,6 +42,7 @@ impl Engine {
             }
             Some(Family::Signature) => self.whole(name, value, 0, rule::URL_SIGNATURE, scratch),
             Some(Family::Secret { .. }) => self.whole(name, value, 0, rule::PASSWORD, scratch),
+            Some(Family::Group(rule)) => self.whole(name, value, 0, rule, scratch),
             None => self.beside(name, value, scratch),
         }
     }

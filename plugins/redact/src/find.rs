@@ -11,6 +11,7 @@
 
 use crate::bytes::{self, ALNUM, HEX};
 use crate::candidate::{Before, Candidates, positions};
+use crate::custom::Match;
 use crate::ending::Quote;
 use crate::engine::Engine;
 use crate::pair;
@@ -22,6 +23,7 @@ use crate::text::Text;
 use crate::value::{self, userinfo::Authority};
 use std::ops::Range;
 
+mod custom;
 mod list;
 mod member;
 mod mode;
@@ -106,6 +108,10 @@ pub(crate) struct Found {
     holds: Vec<usize>,
     /// For looking at other spellings; made when there are any.
     inner: Option<Box<spelled::Inner>>,
+    /// What the automaton of a rule file says of one place.
+    matches: Vec<Match>,
+    /// The place of the text, one bit of [`crate::place::Place`]; none: everywhere.
+    pub(crate) place: u8,
 }
 
 /// Walks over `text`, going on from `state`. Answers how much of the text is settled; what is found
@@ -232,6 +238,11 @@ impl Finder<'_> {
         }
         if PACKS {
             self.paths(from);
+        }
+        let engine = self.engine;
+        // What operators wrote is about texts as they are written.
+        if let Some(customs) = engine.customs().filter(|_| self.depth == 0) {
+            self.custom(customs, from);
         }
         if !self.text.is_last() {
             self.hold_tail();

@@ -12,6 +12,7 @@ mod body;
 mod bytes;
 mod candidate;
 mod cipher;
+mod custom;
 mod cut;
 mod ending;
 mod engine;
@@ -34,6 +35,9 @@ mod sets;
 mod span;
 mod stream;
 mod text;
+/// Rule files on trial. Not part of the component.
+#[cfg(not(target_family = "wasm"))]
+pub mod trial;
 mod value;
 mod view;
 
@@ -42,7 +46,7 @@ pub use cut::Cut;
 pub use engine::{Counts, Engine, Scratch};
 pub use explain::{Explainer, Note, Reason, Verdict};
 pub use field::Field;
-pub use place::Kind;
+pub use place::{Kind, Place};
 pub use rules::{Action, ConfigError, Number, Rules, SCHEMA};
 pub use stream::{Answer, Splice, Stream};
 
@@ -178,12 +182,14 @@ impl Plugin for Redact {
         let set = self.sets.of_exchange(self.route(request.exchange));
         let mut answer = next();
         if self.settings.request_target {
+            self.scratch.enter(Place::Query);
             let target = self.sets.engine(set).url(&request.target, &mut self.scratch);
             if let Some(target) = target {
                 answer = answer.set_target(target);
             }
             self.count("request-target");
         }
+        self.scratch.enter(Place::Header);
         let engine = self.sets.engine(set);
         let names = &self.settings.request_headers;
         answer = headers(engine, names, &request.headers, &mut self.scratch, answer);
@@ -206,6 +212,7 @@ impl Plugin for Redact {
     fn on_request_body(&mut self, chunk: Chunk) -> ChunkAction {
         let bodies = self.bodies.get_or_insert_with(chunk.exchange, Bodies::default);
         let body = bodies.request.get_or_insert_with(|| Body::new(Kind::Text, Sets::EVERYWHERE));
+        self.scratch.enter(Place::Body);
         let engine = self.sets.engine(body.set());
         let unreadable = self.settings.unreadable;
         let answer = body.push(engine, &chunk.data, chunk.last, unreadable, &mut self.scratch);
@@ -217,6 +224,7 @@ impl Plugin for Redact {
     fn on_response(&mut self, response: Response) -> Next {
         let set = self.sets.of_exchange(self.route(response.exchange));
         let engine = self.sets.engine(set);
+        self.scratch.enter(Place::Header);
         let names = &self.settings.response_headers;
         let answer = headers(engine, names, &response.headers, &mut self.scratch, next());
         self.count("header");
@@ -239,6 +247,7 @@ impl Plugin for Redact {
     fn on_response_body(&mut self, chunk: Chunk) -> ChunkAction {
         let bodies = self.bodies.get_or_insert_with(chunk.exchange, Bodies::default);
         let body = bodies.response.get_or_insert_with(|| Body::new(Kind::Text, Sets::EVERYWHERE));
+        self.scratch.enter(Place::Body);
         let engine = self.sets.engine(body.set());
         let unreadable = self.settings.unreadable;
         let answer = body.push(engine, &chunk.data, chunk.last, unreadable, &mut self.scratch);
@@ -337,6 +346,7 @@ impl Redact {
             self.sources.insert(source.to_owned(), Stream::new(Kind::Text));
         }
         let Some(stream) = self.sources.get_mut(source) else { return };
+        self.scratch.enter(Place::Log);
         let engine = self.sets.engine(set);
         let splices = stream.block(engine, text.as_bytes(), &mut self.scratch);
         if let Some(explainer) = &self.explainer {
@@ -358,6 +368,7 @@ impl Redact {
                 Value::Float(number) => number.to_string(),
                 Value::Boolean(_) | Value::Blob(_) => continue,
             };
+            self.scratch.enter(Place::Log);
             match self.field(set, name, &written) {
                 Field::Keep => {}
                 Field::Set(text) => {
@@ -372,6 +383,7 @@ impl Redact {
     }
 
     fn passage(&mut self, passage: &Passage) -> Option<String> {
+        self.scratch.enter(Place::Event);
         if passage.name.is_empty() {
             return self.text(Kind::Text, &passage.text);
         }
@@ -397,6 +409,7 @@ impl Redact {
         ];
         let engine = self.sets.engine(set);
         if ADDRESSES.contains(&name) {
+            self.scratch.enter(Place::Query);
             return engine.url(value, &mut self.scratch).map_or(Field::Keep, Field::Set);
         }
         engine.field(name, value, &mut self.scratch)

@@ -14,6 +14,8 @@ mod split;
 use list::{ALONE, AT_THE_END, EXACT, GLUED, HARMLESS, STRONG, TRAILERS};
 use split::{Words, without_digits};
 
+use crate::rule::RuleId;
+
 /// What a name says about its value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Family {
@@ -28,6 +30,8 @@ pub(crate) enum Family {
     SetCookie,
     /// A signature or credential in the query of a signed URL. Compared in exact case.
     Signature,
+    /// A secret with a rule, and so an action, of its own.
+    Group(RuleId),
 }
 
 /// The longest name that is looked at; of a longer one its end.
@@ -58,18 +62,30 @@ struct Ending {
 }
 
 impl Names {
+    /// What a name that is added says about its value.
+    pub(crate) const STRONG: Family = STRONG;
+
     /// The names that ship, more of the same kind, and fewer. A name of `without` is taken out as
     /// a rule, and passes when it is the whole name.
     pub(crate) fn new(with: &[String], without: &[String]) -> Names {
+        let with: Vec<_> = with.iter().map(|name| (name.clone(), STRONG)).collect();
+        Names::with_families(&with, without)
+    }
+
+    /// The same with what each of the names says about its value, which counts more than what ships.
+    pub(crate) fn with_families(with: &[(String, Family)], without: &[String]) -> Names {
         let mut entries: Vec<Entry> = Vec::new();
         let shipped = AT_THE_END.iter().map(|&(w, f)| (w, f, false));
         for (words, family, alone) in shipped.chain(ALONE.iter().map(|&(w, f)| (w, f, true))) {
             entries.push(Entry { words: words.as_bytes().into(), family, alone });
         }
-        for name in with {
+        for (name, family) in with {
             let mut words = Words::default();
             words.split(name.trim_start_matches(['*', '_', '.']).as_bytes());
-            entries.push(Entry { words: words.joined().into(), family: STRONG, alone: false });
+            if matches!(family, Family::Group(_)) {
+                entries.retain(|entry| *entry.words != *words.joined());
+            }
+            entries.push(Entry { words: words.joined().into(), family: *family, alone: false });
         }
         let mut harmless: Vec<Box<[u8]>> = HARMLESS.iter().map(|h| h.as_bytes().into()).collect();
         for name in without {

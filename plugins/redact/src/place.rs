@@ -1,5 +1,32 @@
 //! What kind of text is scanned. Only what cannot be seen in the text itself depends on it.
 
+/// Where a text stands, as rules name it in `where` and `except`. One bit each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(u8)]
+pub enum Place {
+    /// Log records, the access record among them.
+    Log = 1,
+    /// The bodies of messages.
+    Body = 2,
+    /// Header fields.
+    Header = 4,
+    /// Targets of requests and other addresses.
+    Query = 8,
+    /// Error events, and whatever else is shown.
+    Event = 16,
+}
+
+impl Place {
+    /// All, with their names.
+    pub(crate) const ALL: [(&str, Place); 5] = [
+        ("log", Place::Log),
+        ("body", Place::Body),
+        ("header", Place::Header),
+        ("query", Place::Query),
+        ("event", Place::Event),
+    ];
+}
+
 /// The kind of a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum Kind {

@@ -58,6 +58,18 @@ const fn of(
     Rule { name, marker, default, may_show_end, may_truncate }
 }
 
+/// One that an operator wrote; its marker is its name in brackets unless it is given.
+pub(crate) fn written(name: &str, marker: Option<&str>) -> Rule {
+    let marker = marker.map_or_else(|| format!("[{name}]"), str::to_owned);
+    Rule {
+        name: Cow::Owned(name.to_owned()),
+        marker: Cow::Owned(marker),
+        default: Default::Replace,
+        may_show_end: true,
+        may_truncate: false,
+    }
+}
+
 /// All rules that ship, in the order in which they win over each other.
 pub(crate) const SHIPPED: &[Rule] = &[
     closed("email", "[email]"),
@@ -184,6 +196,15 @@ impl Catalogue {
         &self.rules[id.index()]
     }
 
+    /// Adds one behind the others, of which there are fewer than 65,536.
+    pub(crate) fn push(&mut self, rule: Rule) -> RuleId {
+        self.markers.push(rule.marker.clone());
+        self.markers.sort_unstable();
+        self.markers.dedup();
+        self.rules.push(rule);
+        RuleId((self.rules.len() - 1) as u16)
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
@@ -197,6 +218,11 @@ impl Catalogue {
     /// Whether this is the place of an entity of a pack.
     pub(crate) fn is_optional(&self, index: usize) -> bool {
         (SHIPPED.len()..SHIPPED.len() + pack::rows().count()).contains(&index)
+    }
+
+    /// Whether this is the place of one that an operator wrote.
+    pub(crate) fn is_written(&self, index: usize) -> bool {
+        index >= SHIPPED.len() + pack::rows().count()
     }
 
     /// All, in their order.

@@ -3,16 +3,23 @@
 //! Made from a configuration by [`Rules::from_config`], which reports every mistake at once, or as
 //! they ship by [`Rules::default`].
 
+use crate::custom::Customs;
 use crate::cut::Cut;
 use crate::keys::Keys;
 use crate::names::Names;
 use crate::rule::{Catalogue, Default as Shipped, RuleId, SHIPPED};
+use std::sync::Arc;
 
 mod allow;
 mod config;
+mod table;
+#[cfg(not(target_family = "wasm"))]
+mod vectors;
 
 pub(crate) use allow::Allow;
 pub use config::{ConfigError, SCHEMA};
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use table::{Draft, Tables};
 
 /// What is done with the hits of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +69,10 @@ pub struct Rules {
     pub(crate) actions: Vec<Action>,
     pub(crate) names: Names,
     pub(crate) allow: Allow,
+    /// What passes for one rule only.
+    pub(crate) own_allow: Vec<(RuleId, Allow)>,
+    /// The rules of a file.
+    pub(crate) customs: Option<Arc<Customs>>,
     pub(crate) keys: Keys,
     pub(crate) number: Number,
     /// What follows from the actions, so that nobody has to look through them.
@@ -80,6 +91,8 @@ pub(crate) struct Traits {
     /// The most characters that are shown at the beginning of a value, and at its end.
     pub(crate) first: usize,
     pub(crate) last: usize,
+    /// Whether names of a group of their own are taken out with their values.
+    pub(crate) drops_groups: bool,
 }
 
 impl Traits {
@@ -100,6 +113,7 @@ impl Traits {
             encrypts: actions.contains(&Action::Encrypt),
             first: most(|action| if let Action::First(most) = action { *most } else { 0 }),
             last: most(|action| if let Action::Last(most) = action { *most } else { 0 }),
+            drops_groups: false,
         }
     }
 }
@@ -114,6 +128,8 @@ impl Default for Rules {
             catalogue,
             names: Names::new(&[], &[]),
             allow: Allow::default(),
+            own_allow: Vec::new(),
+            customs: None,
             keys: Keys::default(),
             number: Number::default(),
             traits: Traits::default(),

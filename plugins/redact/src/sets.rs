@@ -3,9 +3,11 @@
 //! Every place has an engine of its own; places that are not configured apart share one. All of them
 //! know the same rules by the same places in the catalogue, so that what they count can be added up.
 
+use crate::custom::Customs;
 use crate::engine::Engine;
 use crate::rules::{ConfigError, Rules};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// The engines, by their place in a list.
 pub(crate) struct Sets {
@@ -27,6 +29,7 @@ impl Sets {
     /// would be found again in every place.
     pub(crate) fn of(config: &Value) -> Result<Sets, Vec<ConfigError>> {
         let everywhere = Rules::from_config(config)?;
+        let shared = everywhere.customs.clone();
         let empty = Map::new();
         let global = config.as_object().unwrap_or(&empty);
         let mut sets = Sets {
@@ -46,7 +49,7 @@ impl Sets {
                     &[]
                 }
             };
-            let Some(rules) = rules_of(global, place, &at, &mut errors) else { continue };
+            let Some(rules) = rules_of(&shared, global, place, &at, &mut errors) else { continue };
             sets.engines.push(Engine::new(rules));
             for (entry, path) in paths.iter().enumerate() {
                 match path.as_str().filter(|path| path.starts_with('/') && is_pattern(path)) {
@@ -76,7 +79,7 @@ impl Sets {
                 let hint = "name = \"file:audit.log\"";
                 errors.push(error(&at, "a source has a `name`", Some(hint)));
             }
-            let Some(rules) = rules_of(global, place, &at, &mut errors) else { continue };
+            let Some(rules) = rules_of(&shared, global, place, &at, &mut errors) else { continue };
             sets.engines.push(Engine::new(rules));
             sets.sources.extend(name.map(|name| (name.to_owned(), sets.engines.len() - 1)));
         }
@@ -164,6 +167,7 @@ fn check_keys(place: &Map<String, Value>, at: &str, known: &[&str], errors: &mut
 /// The rules of one place: those that hold everywhere, with what the place says of its own. A list
 /// in which every entry begins with `+` or `-` changes the list that holds everywhere.
 fn rules_of(
+    shared: &Option<Arc<Customs>>,
     global: &Map<String, Value>,
     place: &Map<String, Value>,
     at: &str,
@@ -194,7 +198,7 @@ fn rules_of(
             merged.insert("rules".into(), rules.clone());
         }
     }
-    match Rules::from_config(&Value::Object(merged)) {
+    match Rules::beside(&Value::Object(merged), shared.clone()) {
         Ok(rules) => Some(rules),
         Err(found) => {
             errors.extend(found.into_iter().map(|mut error| {

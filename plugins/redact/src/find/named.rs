@@ -141,6 +141,7 @@ impl Finder<'_> {
                 }
             }
             Family::Secret { .. } => rule::PASSWORD,
+            Family::Group(rule) => rule,
         }
     }
 }

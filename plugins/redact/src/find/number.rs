@@ -236,6 +236,11 @@ pub(super) fn quotes_of_number(
     if kind == Kind::Form || !text.slice(start, end).iter().all(u8::is_ascii_digit) {
         return None;
     }
+    quotes_at(text, kind, start, end)
+}
+
+/// The same for whatever looks like a number, or like several.
+pub(super) fn quotes_at(text: &Text<'_>, kind: Kind, start: usize, end: usize) -> Option<Quote> {
     let mut at = end;
     while at < end + 8 && matches!(text.at(at), b' ' | b'\t' | b'\n' | b'\r') {
         at += 1;

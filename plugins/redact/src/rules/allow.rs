@@ -1,17 +1,20 @@
 //! Values that pass although a rule hits them.
 
 use crate::action::canonical;
+use crate::custom::{Automaton, SIZE_OF_ONE_MAX, read};
 use crate::rule::{self, RuleId};
 use std::net::IpAddr;
 
 /// What passes.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Allow {
     exact: Vec<Box<[u8]>>,
     prefixes: Vec<Box<[u8]>>,
     suffixes: Vec<Box<[u8]>>,
     domains: Vec<Box<[u8]>>,
     networks: Vec<Network>,
+    /// Patterns for whole values.
+    patterns: Vec<Automaton>,
 }
 
 /// An address and how many of its first bits count.
@@ -60,10 +63,15 @@ impl Allow {
             }
             Some(("prefix", prefix)) => self.prefixes.push(prefix.as_bytes().into()),
             Some(("suffix", suffix)) => self.suffixes.push(suffix.as_bytes().into()),
-            Some(("regex", _)) => {
-                return Err(
-                    "`regex:` is not known in this version; use `prefix:` or `suffix:`".into()
-                );
+            Some(("regex", text)) => {
+                let flaw = |flaw: crate::custom::Flaw| match flaw.hint {
+                    Some(hint) => format!("{}; {hint}", flaw.message),
+                    None => flaw.message,
+                };
+                let pattern = read(text, None).map_err(flaw)?;
+                let automaton = Automaton::new(&[(0, &pattern)], SIZE_OF_ONE_MAX)
+                    .map_err(|_| format!("`{text}` makes too large an automaton"))?;
+                self.patterns.push(automaton);
             }
             _ => {
                 self.networks.extend(Network::parse(entry));
@@ -79,6 +87,7 @@ impl Allow {
             && self.suffixes.is_empty()
             && self.domains.is_empty()
             && self.networks.is_empty()
+            && self.patterns.is_empty()
     }
 
     /// Whether a hit of `rule` passes.
@@ -92,6 +101,7 @@ impl Allow {
         }
         if self.prefixes.iter().any(|p| value.starts_with(p))
             || self.suffixes.iter().any(|s| value.ends_with(s))
+            || self.patterns.iter().any(|pattern| pattern.is_whole(value))
         {
             return true;
         }
@@ -162,12 +172,15 @@ mod tests {
         check("4111 1111 1111 1111", rule::CARD, "4111111111111111", true);
         check("prefix:test-", rule::PASSWORD, "test-x", true);
         check("suffix:.example", rule::EMAIL, "a@b.example", true);
+        check("regex:a[0-9]{1,3}@b", rule::EMAIL, "a12@b", true);
+        check("regex:a[0-9]{1,3}@b", rule::EMAIL, "a1234@b", false);
+        check("regex:a[0-9]{1,3}@b", rule::EMAIL, "a12@bc", false);
     }
 
     #[test]
     fn entries_that_make_no_sense_are_refused() {
         for entry in
-            ["", "cidr:10.0.0.0/33", "cidr:x", "domain:", "domain:a@b", "prefix:", "regex:x"]
+            ["", "cidr:10.0.0.0/33", "cidr:x", "domain:", "domain:a@b", "prefix:", "regex:x+"]
         {
             assert!(Allow::default().add(entry).is_err(), "`{entry}`");
         }

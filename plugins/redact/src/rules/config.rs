@@ -3,10 +3,12 @@
 //! The configuration is one JSON document. Its keys are a part of those of the rule file; what a
 //! later version adds are further keys beside them.
 
+use super::table::Tables;
 use super::{Action, Rules, Traits};
-use crate::names::Names;
+use crate::custom::Customs;
 use crate::rule::Catalogue;
 use serde_json::Value;
+use std::sync::Arc;
 
 mod actions;
 mod keys;
@@ -45,6 +47,9 @@ const KEYS: &[&str] = &[
     "response-headers",
     "unreadable",
     "explain",
+    "version",
+    "rule",
+    "change",
 ];
 
 /// The name of the rules that are on when nothing is configured.
@@ -59,26 +64,69 @@ impl Rules {
     ///
     /// All mistakes, each with its place and, where there is one, the likely spelling.
     pub fn from_config(config: &Value) -> Result<Rules, Vec<ConfigError>> {
-        let mut reader = Reader { errors: Vec::new(), catalogue: Catalogue::default() };
-        let rules = reader.read(config);
-        match rules {
-            Some(rules) if reader.errors.is_empty() => Ok(rules),
+        Rules::read(config).map(|(rules, _)| rules)
+    }
+
+    /// The same, with what is left of the tables of a rule file for whoever tests it.
+    pub(crate) fn read(config: &Value) -> Result<(Rules, Tables), Vec<ConfigError>> {
+        Rules::read_beside(config, None)
+    }
+
+    /// The rules of another place of the same configuration: those of the file are shared.
+    pub(crate) fn beside(
+        config: &Value,
+        shared: Option<Arc<Customs>>,
+    ) -> Result<Rules, Vec<ConfigError>> {
+        Rules::read_beside(config, Some(shared)).map(|(rules, _)| rules)
+    }
+
+    fn read_beside(
+        config: &Value,
+        shared: Option<Option<Arc<Customs>>>,
+    ) -> Result<(Rules, Tables), Vec<ConfigError>> {
+        let mut reader = Reader {
+            errors: Vec::new(),
+            shared,
+            catalogue: Catalogue::default(),
+            misses_key: false,
+            has_key: config.get("key").or(config.get("keys")).is_some(),
+        };
+        match reader.read(config) {
+            Some(read) if reader.errors.is_empty() => Ok(read),
             _ => Err(reader.errors),
         }
     }
 }
 
-struct Reader {
+pub(super) struct Reader {
     errors: Vec<ConfigError>,
-    catalogue: Catalogue,
+    pub(super) catalogue: Catalogue,
+    /// Whether tokens can be written.
+    pub(super) has_key: bool,
+    /// Whether it was told that they cannot, where they are asked for.
+    pub(super) misses_key: bool,
+    /// The rules of the file, where they were read before.
+    pub(super) shared: Option<Option<Arc<Customs>>>,
 }
 
 impl Reader {
-    fn error(&mut self, path: impl Into<String>, message: impl Into<String>, hint: Option<String>) {
-        self.errors.push(ConfigError { path: path.into(), message: message.into(), hint });
+    pub(super) fn error(
+        &mut self,
+        path: impl Into<String>,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.note(path.into(), message.into(), hint);
     }
 
-    fn read(&mut self, config: &Value) -> Option<Rules> {
+    // There are more than a hundred mistakes, and each would hold a copy.
+    #[cold]
+    #[inline(never)]
+    fn note(&mut self, path: String, message: String, hint: Option<String>) {
+        self.errors.push(ConfigError { path, message, hint });
+    }
+
+    fn read(&mut self, config: &Value) -> Option<(Rules, Tables)> {
         let empty = serde_json::Map::new();
         let config = match config {
             Value::Null => &empty,
@@ -95,30 +143,56 @@ impl Reader {
                 likely(key, KEYS.iter().copied()),
             );
         }
+        match config.get("version") {
+            None => {}
+            Some(version) if version.as_u64() == Some(1) => {}
+            Some(_) => {
+                self.error("/version", "this version reads `version = 1`", Some("1".into()));
+            }
+        }
+        let declared = self.declare(config);
         let on = self.rules(config.get("rules"));
         let keys = self.keys(config);
-        let actions = self.actions(config.get("actions"));
-        let (with, without) = self.names(config.get("names"));
-        let allow = self.allow(config.get("allow"));
+        let mut actions = self.actions(config.get("actions"));
+        let mut tables = Tables::default();
+        let names = self.read_names(config.get("names"), &declared, &mut actions);
+        let allow = self.allow(config.get("allow"), "/allow");
+        self.changes(config, &mut actions, &mut tables);
+        self.drafts(config, &declared, &mut actions, &mut tables);
+        let customs = tables.customs(self);
         let number = self.number_of(config.get("number"));
         let actions = self.mode(config.get("mode"), actions);
         let in_use = |wanted: &Action| on.iter().zip(&actions).any(|(&on, a)| on && a == wanted);
         for (action, name) in [(Action::Hash, "hash"), (Action::Encrypt, "encrypt")] {
-            if in_use(&action) && keys.is_empty() {
+            if in_use(&action) && keys.is_empty() && !self.misses_key {
                 let message = format!("`{name}` needs a key; without one anybody can undo it");
                 self.error("/actions", message, Some("set `key` to at least 16 bytes".into()));
             }
         }
-        let traits = Traits::of(&actions);
-        let (catalogue, names) = (self.catalogue.clone(), Names::new(&with, &without));
-        let rules = Rules { catalogue, on, actions, names, allow, keys, number, traits };
-        Some(self.check_texts(rules, config.get("actions")))
+        let mut traits = Traits::of(&actions);
+        traits.drops_groups = declared.drops(&actions);
+        let (catalogue, own_allow) = (self.catalogue.clone(), tables.take_allow());
+        let rules = Rules {
+            catalogue,
+            on,
+            actions,
+            names,
+            allow,
+            own_allow,
+            customs,
+            keys,
+            number,
+            traits,
+        };
+        let rules = self.check_texts(rules, Reader::texts(config));
+        let rules = tables.check_markers(self, rules);
+        Some((rules, tables))
     }
 
     /// The strings of a list; whatever else is in it is a mistake.
-    fn strings(&mut self, value: &Value, path: &str) -> Vec<(usize, String)> {
+    pub(super) fn strings(&mut self, value: &Value, path: &str) -> Vec<(usize, String)> {
         let Value::Array(entries) = value else {
-            let name = path.trim_start_matches('/');
+            let name = path.rsplit('/').next().unwrap_or(path);
             self.error(path, format!("`{name}` has to be a list of strings"), None);
             return Vec::new();
         };
@@ -134,7 +208,7 @@ impl Reader {
 }
 
 /// The rules that a name stands for: one, those of a family, those of all packs, or all.
-fn matching(catalogue: &Catalogue, name: &str) -> Vec<usize> {
+pub(super) fn matching(catalogue: &Catalogue, name: &str) -> Vec<usize> {
     catalogue
         .names()
         .enumerate()
@@ -149,7 +223,7 @@ fn matching(catalogue: &Catalogue, name: &str) -> Vec<usize> {
 }
 
 /// The known word that was probably meant.
-fn likely<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+pub(super) fn likely<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     known
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
@@ -157,7 +231,7 @@ fn likely<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String
         .map(|(_, candidate)| candidate.to_owned())
 }
 
-fn pointer(parent: &str, key: &str) -> String {
+pub(super) fn pointer(parent: &str, key: &str) -> String {
     format!("{parent}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
@@ -181,13 +255,13 @@ mod tests {
             "names": ["*", "a*b"],
             "key": "short",
             "allow": ["cidr:x"],
-            "rulez": [],
+            "rues": [],
         }));
         let paths: Vec<&str> = found.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(
             paths,
             [
-                "/rulez",
+                "/rues",
                 "/rules/3",
                 "/rules/1",
                 "/rules/2",
@@ -204,7 +278,7 @@ mod tests {
         );
         let hint =
             |path: &str| found.iter().find(|(p, _)| p == path).and_then(|(_, hint)| hint.clone());
-        assert_eq!(hint("/rulez").as_deref(), Some("rules"));
+        assert_eq!(hint("/rues").as_deref(), Some("rules"));
         assert_eq!(hint("/rules/1").as_deref(), Some("email"));
         assert_eq!(hint("/rules/2").as_deref(), Some("-phone"));
         assert_eq!(hint("/actions/card").as_deref(), Some("last4"));

@@ -52,7 +52,7 @@ impl Reader {
         actions
     }
 
-    fn action(&mut self, path: &str, value: &Value) -> Option<Action> {
+    pub(in crate::rules) fn action(&mut self, path: &str, value: &Value) -> Option<Action> {
         match value {
             Value::String(name) => self.named(path, name),
             Value::Object(parts) if parts.len() == 1 => {
@@ -178,7 +178,13 @@ impl Reader {
 
     /// Whether the action has a meaning for the rule. A mistake is reported only where the rule was
     /// named itself.
-    fn fits(&mut self, path: &str, name: &str, rule: usize, action: &Action) -> bool {
+    pub(in crate::rules) fn fits(
+        &mut self,
+        path: &str,
+        name: &str,
+        rule: usize,
+        action: &Action,
+    ) -> bool {
         let rule = self.catalogue.iter().nth(rule).map(|(_, rule)| rule.clone());
         let Some(rule) = rule else { return false };
         let is_address = matches!(&*rule.name, "ip" | "mac");
@@ -225,22 +231,18 @@ impl Reader {
     }
 
     /// A text that a rule would hit again is refused: it would be replaced over and over.
-    pub(super) fn check_texts(&mut self, rules: Rules, actions: Option<&Value>) -> Rules {
-        let texts: Vec<(String, String)> = actions
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-            .filter_map(|(name, action)| {
-                Some((name.clone(), action.get("replace")?.as_str()?.to_owned()))
-            })
-            .collect();
+    pub(super) fn check_texts(
+        &mut self,
+        rules: Rules,
+        texts: Vec<(String, String, String)>,
+    ) -> Rules {
         if texts.is_empty() {
             return rules;
         }
         let engine = Engine::new(rules);
         let mut scratch = Scratch::default();
-        for (name, text) in texts {
-            if self.errors.iter().any(|error| error.path.starts_with(&pointer("/actions", &name))) {
+        for (path, name, text) in texts {
+            if self.errors.iter().any(|error| error.path.starts_with(&path)) {
                 continue;
             }
             let near = format!("{text} 490 75 40 81, {text} 536904399, {text} 4222222222222");
@@ -252,7 +254,7 @@ impl Reader {
             ] {
                 engine.scan(Kind::Text, written.as_bytes(), &mut scratch);
                 if scratch.take_counts().total() > 0 {
-                    let path = format!("{}/replace", pointer("/actions", &name));
+                    let path = format!("{path}/replace");
                     self.error(
                         path,
                         format!("`{text}` would be redacted itself"),

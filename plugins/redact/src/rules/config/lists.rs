@@ -1,4 +1,4 @@
-//! Lists of names: which rules are on, further names of secrets, what passes.
+//! Lists of names: which rules are on, what passes.
 
 use super::{DEFAULT, OPTIONAL, Reader, likely, matching};
 use crate::rules::Allow;
@@ -10,7 +10,9 @@ const PACKS: &[&str] = &["names", "urls", "entropy", "sql"];
 impl Reader {
     pub(super) fn rules(&mut self, value: Option<&Value>) -> Vec<bool> {
         let Some(value) = value else { return self.catalogue.on_by_default() };
-        let mut on = vec![false; self.catalogue.len()];
+        // What a file adds is on unless it is taken away.
+        let mut on: Vec<bool> =
+            (0..self.catalogue.len()).map(|rule| self.catalogue.is_written(rule)).collect();
         for (index, entry) in self.strings(value, "/rules") {
             let path = format!("/rules/{index}");
             let (name, wanted) = match entry.strip_prefix('-') {
@@ -45,43 +47,18 @@ impl Reader {
         on
     }
 
-    pub(super) fn names(&mut self, value: Option<&Value>) -> (Vec<String>, Vec<String>) {
-        let (mut with, mut without) = (Vec::new(), Vec::new());
-        let Some(value) = value else { return (with, without) };
-        for (index, entry) in self.strings(value, "/names") {
-            let path = format!("/names/{index}");
-            let name = entry.strip_prefix('!').unwrap_or(&entry);
-            let stem = name.trim_start_matches(['*', '_', '.']);
-            if !stem.bytes().any(|b| b.is_ascii_alphanumeric()) {
-                self.error(path, format!("`{entry}` names nothing"), None);
-            } else if stem.contains('*') {
-                let hint = format!("*_{}", stem.replace('*', ""));
-                self.error(
-                    path,
-                    format!("in `{entry}` a star may only stand at the beginning"),
-                    Some(hint),
-                );
-            } else if entry.starts_with('!') {
-                without.push(name.to_owned());
-            } else {
-                with.push(name.to_owned());
-            }
-        }
-        (with, without)
-    }
-
-    pub(super) fn allow(&mut self, value: Option<&Value>) -> Allow {
+    pub(in crate::rules) fn allow(&mut self, value: Option<&Value>, path: &str) -> Allow {
         let mut allow = Allow::default();
         let Some(value) = value else { return allow };
-        for (index, entry) in self.strings(value, "/allow") {
+        for (index, entry) in self.strings(value, path) {
             if let Err(message) = allow.add(&entry) {
-                self.error(format!("/allow/{index}"), message, None);
+                self.error(format!("{path}/{index}"), message, None);
             }
         }
         allow
     }
 
-    pub(super) fn likely_rule(&self, name: &str) -> Option<String> {
+    pub(in crate::rules) fn likely_rule(&self, name: &str) -> Option<String> {
         likely(name, [DEFAULT, OPTIONAL, "secret"].into_iter().chain(self.catalogue.names()))
     }
 }
