@@ -464,10 +464,7 @@ fn texts() -> Vec<(Kind, String)> {
 fn cases() -> Vec<String> {
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/cases/redaction/cases.jsonl");
-    let Ok(text) = std::fs::read_to_string(&file) else {
-        eprintln!("there are no labelled texts at {}", file.display());
-        return Vec::new();
-    };
+    let Ok(text) = std::fs::read_to_string(file) else { return Vec::new() };
     let text_of =
         |line: &str| serde_json::from_str::<Value>(line).ok()?["text"].as_str().map(String::from);
     text.lines().filter_map(text_of).collect()
@@ -616,6 +613,9 @@ fn endless_repetition_is_not_kept() {
 
 #[test]
 fn labelled_texts_may_be_cut_anywhere() {
+    if cases().is_empty() {
+        println!("there are no labelled texts beside the project: nothing was cut");
+    }
     for (name, engine) in engines() {
         for text in cases() {
             for cut in 0..=text.len() {
