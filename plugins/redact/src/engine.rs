@@ -347,13 +347,17 @@ impl Engine {
         if traits.encrypts { keys.end_of_encrypted(text, start) } else { None }
     }
 
-    /// Whether a name ends with a marker (`[iban]: …`), or is an encoded one.
+    /// Whether a name ends with a marker, as `[iban]: …` and `%5Biban%5D=…` do.
     pub(crate) fn is_own_marker(&self, name: &[u8]) -> bool {
         let mut markers = self.rules.catalogue.markers();
-        match (name.first(), name.last()) {
-            (_, Some(b']')) => markers.any(|marker| name.ends_with(marker.as_bytes())),
-            (Some(b'%'), _) => {
-                markers.any(|marker| placeholder::is_marker(name, marker.as_bytes()))
+        if name.last() == Some(&b']') {
+            return markers.any(|marker| name.ends_with(marker.as_bytes()));
+        }
+        let encoded =
+            |sign: &[u8]| name.windows(3).rposition(|three| three.eq_ignore_ascii_case(sign));
+        match encoded(b"%5B") {
+            Some(begin) if encoded(b"%5D") == Some(name.len() - 3) => {
+                markers.any(|marker| placeholder::is_marker(&name[begin..], marker.as_bytes()))
             }
             _ => false,
         }
