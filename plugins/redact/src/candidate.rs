@@ -26,7 +26,7 @@ pub(crate) struct Candidates {
     pub(crate) iban: u64,
     /// A colon after which another one follows within five characters.
     pub(crate) colons: u64,
-    /// The first of at least five dashes: PEM.
+    /// The first of at least five dashes: PEM. The first of two before a letter: an option.
     pub(crate) dashes: u64,
     /// The first separator of a hardware address written with `-`, or with `.` in groups of four.
     pub(crate) mac: u64,
@@ -74,7 +74,8 @@ impl Candidates {
 
         let dash = both(|m| m.dash);
         let dash2 = dash & dash >> 1;
-        let dashes = first(dash2 & dash2 >> 2 & dash >> 4) & !(here.dash << 1 | before.dash);
+        let five = dash2 & dash2 >> 2 & dash >> 4;
+        let dashes = first(five | (dash2 & letter >> 2)) & !(here.dash << 1 | before.dash);
 
         let dash_pairs = dash & dash >> 3;
         let dot = both(|m| m.dot);
@@ -203,6 +204,7 @@ mod tests {
         assert_eq!(found(b"to DE89 3704", 0, |c| c.iban), [3]);
         assert_eq!(found(b"fe80::1, 12:34:56", 0, |c| c.colons), [4, 11]);
         assert_eq!(found(b"x -----BEGIN RSA", 0, |c| c.dashes), [2]);
+        assert_eq!(found(b"x --user a -- b ---c", 0, |c| c.dashes), [2]);
         assert_eq!(found(b"00-1a-2b-3c-4d-5e", 0, |c| c.mac), [2]);
         assert_eq!(found(b"aabb.ccdd.eeff", 0, |c| c.mac), [4]);
     }

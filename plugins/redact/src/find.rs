@@ -29,6 +29,7 @@ mod member;
 mod mode;
 mod named;
 mod number;
+mod option;
 mod optional;
 mod spelled;
 mod tail;
@@ -335,7 +336,11 @@ impl Finder<'_> {
             } else if token & bit != 0 {
                 self.token(position);
             } else if position >= self.state.floor {
-                self.dashes(position);
+                if self.text.at(position + 2) == b'-' {
+                    self.dashes(position);
+                } else {
+                    self.option(position);
+                }
             }
         }
         for position in positions(digits, at) {

@@ -383,9 +383,30 @@ fn spelled_texts() -> Vec<(Kind, String)> {
     all
 }
 
+/// Secrets in structures that have names of their own.
+fn structured_texts() -> Vec<(Kind, String)> {
+    let mut all = Vec::new();
+    let long = "v".repeat(5_000);
+    for text in [
+        "mysql --password hunter2 --api-key 'a b' --token \"c3 d\" shop",
+        "['x', '--password', 'a b', '--v', '--token', 'abc123def']",
+        "usage: x [--password PASSWORD] --token-file /x --password --api-key <key>",
+        "{\"cmd\":\"x --password \\\"a b\\\" y\",\"args\":[\"--api-key\",\"x1\",\"b\"],\"n\":1}",
+    ] {
+        for kind in [Kind::Text, Kind::Json] {
+            all.push((kind, text.into()));
+        }
+    }
+    all.push((
+        Kind::Text,
+        format!("x --password {long} --api-key \"{long}\" y\n--password {long}\nz"),
+    ));
+    all
+}
+
 /// All texts there are.
 fn all_texts() -> Vec<(Kind, String)> {
-    texts().into_iter().chain(spelled_texts()).collect()
+    texts().into_iter().chain(spelled_texts()).chain(structured_texts()).collect()
 }
 
 /// Texts of several layouts around every value.
@@ -596,6 +617,9 @@ fn endless_repetition_is_not_kept() {
         "１ ",
         "4\u{200b}",
         "%3D%22",
+        "--a",
+        "--password ",
+        "\"--token\",",
     ];
     for (name, engine) in &engines() {
         for unit in units {
@@ -790,6 +814,8 @@ fn fragment() -> impl Strategy<Value = String> {
         "com",
         "AKIA",
         "ghp_",
+        "--password ",
+        "\"--token\",",
     ]);
     prop_oneof![
         3 => prop::sample::select(values()),
