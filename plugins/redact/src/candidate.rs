@@ -18,7 +18,7 @@ pub(crate) struct Candidates {
     pub(crate) digits: u64,
     /// Begins a word from which at least twelve characters are of a token.
     pub(crate) token: u64,
-    /// `:` or `=`.
+    /// `:`, `=` or `<`.
     pub(crate) assign: u64,
     /// `@` or `%`.
     pub(crate) rare: u64,

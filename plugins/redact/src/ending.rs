@@ -21,6 +21,8 @@ pub(crate) enum Ending {
     Container(Container),
     /// At `;` or whatever ends the list of cookies.
     Cookie(Option<Quote>),
+    /// At the tag behind a text of XML.
+    Element(Element),
     /// At the first byte that is not of a class. A point belongs to it if it goes on behind.
     Run(u16),
 }
@@ -91,6 +93,14 @@ pub(crate) struct Container {
     backslashes: usize,
 }
 
+/// Progress in the text of an element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Element {
+    /// Written as it is, up to `]]>`.
+    literal: bool,
+    backslashes: usize,
+}
+
 /// How far the machine came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Progress {
@@ -123,11 +133,17 @@ impl Ending {
         Ending::Container(Container { quote, line, depth: 0, in_string: false, backslashes: 0 })
     }
 
+    /// The text of an element, or of a literal part of one (CDATA).
+    pub(crate) fn element(literal: bool) -> Ending {
+        Ending::Element(Element { literal, backslashes: 0 })
+    }
+
     /// Reads on. `last` says that nothing follows these bytes.
     pub(crate) fn advance(&mut self, bytes: &[u8], last: bool) -> Progress {
         let progress = match self {
             Ending::Quoted(quoted) => quoted.advance(bytes, last),
             Ending::Container(container) => container.advance(bytes, last),
+            Ending::Element(element) => element.advance(bytes, last),
             Ending::Bare(bare) => bare.advance(bytes, last),
             Ending::Pair => until(bytes, |b| matches!(b, b'&' | b'#' | b'\n' | b'\r' | b'"')),
             Ending::Scalar => until(bytes, |b| {
@@ -201,6 +217,37 @@ impl Container {
         let kept = if last { 0 } else { self.backslashes.min(BACKSLASHES).min(bytes.len()) };
         self.backslashes -= kept;
         Progress { taken: bytes.len() - kept, ended: false }
+    }
+}
+
+impl Element {
+    /// A line end and the end of a string around the element end it, too.
+    fn advance(&mut self, bytes: &[u8], last: bool) -> Progress {
+        for (index, &byte) in bytes.iter().enumerate() {
+            let escaped = !self.backslashes.is_multiple_of(2);
+            match byte {
+                b'\\' => {
+                    self.backslashes += 1;
+                    continue;
+                }
+                b'\n' | b'\r' => return ended(index),
+                b'<' if !self.literal => return ended(index),
+                b']' if self.literal => match bytes.get(index + 1..index + 3) {
+                    Some(b"]>") => return ended(index),
+                    None if !last => return Progress { taken: index, ended: false },
+                    _ => {}
+                },
+                b'"' if !escaped => match bytes.get(index + 1) {
+                    Some(b',' | b'}' | b']' | b'\n' | b'\r') => return ended(index),
+                    None if !last => return Progress { taken: index, ended: false },
+                    _ => {}
+                },
+                _ => {}
+            }
+            self.backslashes = 0;
+        }
+        // How many there are is remembered, so none is kept.
+        Progress { taken: bytes.len(), ended: false }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::value::{self, userinfo::Authority};
 use std::ops::Range;
 
 mod custom;
+mod element;
 mod list;
 mod member;
 mod mode;
@@ -318,8 +319,9 @@ impl Finder<'_> {
     #[inline(always)]
     fn dismiss(&self, candidates: &mut Candidates, at: usize) {
         let (text, names) = (&self.text, self.engine.names());
-        candidates.assign =
-            kept(candidates.assign, at, |at| pair::may_follow_name(text.bytes(), names, at));
+        candidates.assign = kept(candidates.assign, at, |at| {
+            text.bytes().get(at) == Some(&b'<') || pair::may_follow_name(text.bytes(), names, at)
+        });
         candidates.token = kept(candidates.token, at, |at| token::may_be_one(text, at));
         candidates.digits = kept(candidates.digits, at, |at| number::may_be_one(text, at));
     }
@@ -330,7 +332,12 @@ impl Finder<'_> {
         for position in positions(assign | token | candidates.dashes, at) {
             let bit = 1u64 << (position - at);
             if assign & bit != 0 {
-                if position >= self.state.floor {
+                if position < self.state.floor {
+                    continue;
+                }
+                if self.text.at(position) == b'<' {
+                    self.angle(position);
+                } else {
                     self.assign(position);
                 }
             } else if token & bit != 0 {

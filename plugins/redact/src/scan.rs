@@ -33,7 +33,7 @@ pub(crate) struct Masks {
     pub(crate) word: u64,
     /// What may stand once between two groups of digits: blank, `-`, `.`, `+`.
     pub(crate) gap: u64,
-    /// `:` and `=`, behind which a value may follow a name.
+    /// `:` and `=`, behind which a value may follow a name, and `<`, behind which one may begin.
     pub(crate) assign: u64,
     /// `:`.
     pub(crate) colon: u64,
@@ -65,7 +65,8 @@ pub(crate) fn classify(block: &[u8; BLOCK]) -> Masks {
         masks.alnum |= bits(letter);
         masks.word |= bits(lane.equals(b'_'));
         masks.gap |= bits(lane.equals(b' ').or(lane.equals(b'+')));
-        masks.assign |= bits(lane.equals(b'='));
+        // The last bit is all that tells them apart.
+        masks.assign |= bits(lane.or(Lane::splat(1)).equals(b'='));
         masks.colon |= bits(lane.equals(b':'));
         masks.dash |= bits(lane.equals(b'-'));
         masks.dot |= bits(lane.equals(b'.'));
@@ -139,7 +140,7 @@ mod tests {
             alnum: mask(&|b| b.is_ascii_alphanumeric()),
             word: mask(&|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'),
             gap: mask(&|b| b" -.+".contains(&b)),
-            assign: mask(&|b| b":=".contains(&b)),
+            assign: mask(&|b| b":=<".contains(&b)),
             colon: mask(&|b| b == b':'),
             dash: mask(&|b| b == b'-'),
             dot: mask(&|b| b == b'.'),

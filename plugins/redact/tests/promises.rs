@@ -392,6 +392,11 @@ fn structured_texts() -> Vec<(Kind, String)> {
         "['x', '--password', 'a b', '--v', '--token', 'abc123def']",
         "usage: x [--password PASSWORD] --token-file /x --password --api-key <key>",
         "{\"cmd\":\"x --password \\\"a b\\\" y\",\"args\":[\"--api-key\",\"x1\",\"b\"],\"n\":1}",
+        "<a><ns:password Type=\"x>y\">a b &amp; c</ns:password><pin>1234</pin><n>4111111111111111</n></a>",
+        "<password><![CDATA[a<b>]]c]]></password> <token> x </token> <secret>cut off 4111111111111111",
+        "{\"xml\":\"<password>a\\\"b\\\\<\\/password>\",\"cut\":\"<api-key>hunter2\",\"n\":[\"<pin>x\"]}",
+        "x <password> <token> Vec<Token> t = Map<String, Secret>(); <password/>x <password",
+        "<user password=\"x y\" ns:api-key='z'/> &lt;password&gt;hunter2&lt;/password&gt; %3Cpin%3E1234%3C/pin%3E",
     ] {
         for kind in [Kind::Text, Kind::Json] {
             all.push((kind, text.into()));
@@ -620,6 +625,12 @@ fn endless_repetition_is_not_kept() {
         "--a",
         "--password ",
         "\"--token\",",
+        "<",
+        "<a",
+        "<password>",
+        "<password>x</password>",
+        "<token a=\"",
+        "<pin><![CDATA[",
     ];
     for (name, engine) in &engines() {
         for unit in units {
@@ -816,6 +827,11 @@ fn fragment() -> impl Strategy<Value = String> {
         "ghp_",
         "--password ",
         "\"--token\",",
+        "<password>",
+        "</password>",
+        "<pin a=\"b\">",
+        "<![CDATA[",
+        "]]>",
     ]);
     prop_oneof![
         3 => prop::sample::select(values()),
