@@ -15,6 +15,7 @@ use crate::placeholder;
 use crate::rule::{self, RuleId};
 use crate::rules::{Action, Rules};
 use crate::span::{Role, Span};
+use crate::stream::{Answer, Stream};
 use crate::text::Text;
 use crate::view;
 use std::borrow::Cow;
@@ -157,6 +158,12 @@ impl Engine {
 
     /// Redacts a whole text; borrowed when it is clean.
     pub fn redact<'t>(&self, kind: Kind, text: &'t [u8], scratch: &mut Scratch) -> Cow<'t, [u8]> {
+        if kind == Kind::Parts {
+            return match Stream::new(kind).push(self, text, true, scratch) {
+                Answer::Replace(out) => Cow::Owned(out),
+                _ => Cow::Borrowed(text),
+            };
+        }
         self.scan(kind, text, scratch);
         if scratch.is_clean() {
             return Cow::Borrowed(text);

@@ -23,6 +23,7 @@ mod keys;
 mod names;
 mod pack;
 mod pair;
+mod parts;
 mod pem;
 mod place;
 mod placeholder;

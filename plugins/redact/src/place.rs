@@ -37,15 +37,19 @@ pub enum Kind {
     Json,
     /// A form or a query string: pairs at `&`, percent-encoded.
     Form,
+    /// A form in parts, each of which has a name and a kind of its own. Only [`crate::Stream`] and
+    /// [`crate::Engine::redact`] know its parts; for a scan it is text.
+    Parts,
 }
 
 /// The media types of texts, as patterns: all of which [`Kind::of_media_type`] knows the kind.
-pub(crate) const MEDIA_TYPES: [&str; 18] = [
+pub(crate) const MEDIA_TYPES: [&str; 19] = [
     "text/*",
     "*/json",
     "*/*+json",
     "*/*+xml",
     "application/x-www-form-urlencoded",
+    "multipart/form-data",
     "application/x-ndjson",
     "application/ndjson",
     "application/jsonl",
@@ -69,6 +73,7 @@ impl Kind {
         let (top, sub) = essence.split_once('/')?;
         match (top, sub) {
             ("application", "x-www-form-urlencoded") => Some(Kind::Form),
+            ("multipart", "form-data") => Some(Kind::Parts),
             (_, sub) if sub == "json" || sub.ends_with("+json") => Some(Kind::Json),
             (
                 "application",
@@ -101,6 +106,8 @@ mod tests {
             ("application/problem+json", Some(Kind::Json)),
             ("application/x-ndjson", Some(Kind::Json)),
             ("application/x-www-form-urlencoded", Some(Kind::Form)),
+            ("multipart/form-data; boundary=x", Some(Kind::Parts)),
+            ("multipart/mixed; boundary=x", None),
             ("text/event-stream", Some(Kind::Text)),
             ("TEXT/HTML", Some(Kind::Text)),
             ("image/svg+xml", Some(Kind::Text)),

@@ -8,6 +8,7 @@
 
 use crate::engine::{Engine, Scratch};
 use crate::find::{AGAIN, CELL, LEFT, Mode, State};
+use crate::parts::Parts;
 use crate::place::Kind;
 use crate::scan::BLOCK;
 use crate::text::{LOOK_BACK, Text};
@@ -45,17 +46,23 @@ pub struct Stream {
     /// What went out last, and behind it what is kept back.
     buffer: Vec<u8>,
     state: State,
+    /// Only of a form in parts, which has all the rest.
+    parts: Option<Box<Parts>>,
 }
 
 impl Stream {
     /// A stream at the beginning of its text.
     pub fn new(kind: Kind) -> Stream {
-        Stream { kind, buffer: Vec::new(), state: State::default() }
+        let parts = (kind == Kind::Parts).then(Box::default);
+        Stream { kind, buffer: Vec::new(), state: State::default(), parts }
     }
 
     /// The bytes that are kept back.
     pub fn held(&self) -> usize {
-        self.buffer.len() - self.state.settled
+        match &self.parts {
+            Some(parts) => parts.held(),
+            None => self.buffer.len() - self.state.settled,
+        }
     }
 
     /// Takes the next piece. `last` says that none follows; then nothing is kept back, and the
@@ -67,6 +74,9 @@ impl Stream {
         last: bool,
         scratch: &mut Scratch,
     ) -> Answer {
+        if let Some(parts) = &mut self.parts {
+            return parts.push(engine, chunk, last, scratch);
+        }
         let from = self.state.settled;
         let held = self.held();
         self.buffer.extend_from_slice(chunk);
