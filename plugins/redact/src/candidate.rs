@@ -28,6 +28,8 @@ pub(crate) struct Candidates {
     pub(crate) colons: u64,
     /// The first of at least five dashes: PEM. The first of two before a letter: an option.
     pub(crate) dashes: u64,
+    /// A blank between a word and one of two letters, with a digit not far behind.
+    pub(crate) said: u64,
     /// The first separator of a hardware address written with `-`, or with `.` in groups of four.
     pub(crate) mac: u64,
 }
@@ -65,7 +67,13 @@ impl Candidates {
         let token = begins & first(word12);
 
         let letter = both(|m| m.alnum & !m.digit);
-        let iban = begins & first(letter & letter >> 1 & digit >> 2 & digit >> 3);
+        let letter2 = letter & letter >> 1;
+        let iban = begins & first(letter2 & digit >> 2 & digit >> 3);
+
+        let mut said = here.gap & alnum_before & first(letter2 >> 1 & both(|m| m.gap) >> 3);
+        if here.digit | next.digit == 0 {
+            said = 0;
+        }
 
         let colon = both(|m| m.colon);
         let near = colon >> 1 | colon >> 2;
@@ -89,6 +97,7 @@ impl Candidates {
             iban,
             colons,
             dashes,
+            said,
             mac,
         }
     }
@@ -117,6 +126,7 @@ impl Candidates {
             | self.iban
             | self.colons
             | self.dashes
+            | self.said
             | self.mac
             == 0
     }

@@ -32,6 +32,7 @@ mod named;
 mod number;
 mod option;
 mod optional;
+mod prose;
 mod spelled;
 mod tail;
 mod token;
@@ -320,7 +321,9 @@ impl Finder<'_> {
     fn dismiss(&self, candidates: &mut Candidates, at: usize) {
         let (text, names) = (&self.text, self.engine.names());
         candidates.assign = kept(candidates.assign, at, |at| {
-            text.bytes().get(at) == Some(&b'<') || pair::may_follow_name(text.bytes(), names, at)
+            text.bytes().get(at) == Some(&b'<')
+                || text.bytes()[..at].ends_with(b" is")
+                || pair::may_follow_name(text.bytes(), names, at)
         });
         candidates.token = kept(candidates.token, at, |at| token::may_be_one(text, at));
         candidates.digits = kept(candidates.digits, at, |at| number::may_be_one(text, at));
@@ -328,8 +331,8 @@ impl Finder<'_> {
 
     #[inline(never)]
     fn visit(&mut self, candidates: &Candidates, at: usize) {
-        let Candidates { assign, token, digits, .. } = *candidates;
-        for position in positions(assign | token | candidates.dashes, at) {
+        let Candidates { assign, token, digits, said, .. } = *candidates;
+        for position in positions(assign | token | candidates.dashes | said, at) {
             let bit = 1u64 << (position - at);
             if assign & bit != 0 {
                 if position < self.state.floor {
@@ -343,7 +346,9 @@ impl Finder<'_> {
             } else if token & bit != 0 {
                 self.token(position);
             } else if position >= self.state.floor {
-                if self.text.at(position + 2) == b'-' {
+                if said & bit != 0 {
+                    self.said(position);
+                } else if self.text.at(position + 2) == b'-' {
                     self.dashes(position);
                 } else {
                     self.option(position);

@@ -396,6 +396,7 @@ fn structured_texts() -> Vec<(Kind, String)> {
         "<password><![CDATA[a<b>]]c]]></password> <token> x </token> <secret>cut off 4111111111111111",
         "{\"xml\":\"<password>a\\\"b\\\\<\\/password>\",\"cut\":\"<api-key>hunter2\",\"n\":[\"<pin>x\"]}",
         "x <password> <token> Vec<Token> t = Map<String, Secret>(); <password/>x <password",
+        "my password is hunter2 now, passphrase is 'a7 b c', password is a=b?c7, the password for amy is: k3y9, password is wrong 12",
         "<user password=\"x y\" ns:api-key='z'/> &lt;password&gt;hunter2&lt;/password&gt; %3Cpin%3E1234%3C/pin%3E",
     ] {
         for kind in [Kind::Text, Kind::Json] {
@@ -623,6 +624,9 @@ fn endless_repetition_is_not_kept() {
         "4\u{200b}",
         "%3D%22",
         "--a",
+        " is 1",
+        "password is ",
+        "password is: ",
         "--password ",
         "\"--token\",",
         "<",
@@ -825,6 +829,8 @@ fn fragment() -> impl Strategy<Value = String> {
         "com",
         "AKIA",
         "ghp_",
+        " is ",
+        " is: ",
         "--password ",
         "\"--token\",",
         "<password>",

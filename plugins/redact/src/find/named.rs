@@ -19,6 +19,8 @@ impl Finder<'_> {
     pub(super) fn assign(&mut self, sign: usize) {
         if let Some(name) = pair::name_at(&self.text, self.engine.names(), self.kind, sign) {
             self.pair(&name, sign);
+        } else {
+            self.said_with_colon(sign);
         }
     }
 
