@@ -347,8 +347,7 @@ enum Found {
 fn find_delimiter(bytes: &[u8], delimiter: &[u8], fresh: bool, last: bool) -> Found {
     let mut lines = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
     let mut line = if fresh { Some(0) } else { None };
-    loop {
-        let Some(begin) = line.or_else(|| lines.next().map(|at| at + 1)) else { break };
+    while let Some(begin) = line.or_else(|| lines.next().map(|at| at + 1)) {
         line = None;
         let end = match bytes[..begin] {
             [.., b'\r', b'\n'] => begin - 2,
