@@ -320,11 +320,14 @@ impl Finder<'_> {
     #[inline(always)]
     fn dismiss(&self, candidates: &mut Candidates, at: usize) {
         let (text, names) = (&self.text, self.engine.names());
+        let bytes = text.bytes();
         candidates.assign = kept(candidates.assign, at, |at| {
-            text.bytes().get(at) == Some(&b'<')
-                || text.bytes()[..at].ends_with(b" is")
-                || pair::may_follow_name(text.bytes(), names, at)
+            pair::may_follow_name(bytes, names, at)
+                || bytes.get(at) == Some(&b'<')
+                || (bytes.get(at.wrapping_sub(1)) == Some(&b's') && bytes[..at].ends_with(b" is"))
         });
+        candidates.said =
+            kept(candidates.said, at, |at| bytes.get(at + 1..at + 3) == Some(b"is".as_slice()));
         candidates.token = kept(candidates.token, at, |at| token::may_be_one(text, at));
         candidates.digits = kept(candidates.digits, at, |at| number::may_be_one(text, at));
     }
