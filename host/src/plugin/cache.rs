@@ -76,7 +76,7 @@ impl Cache {
     }
 
     /// A component that the build compiled, unless this processor cannot run it; then it is
-    /// compiled from its own bytes.
+    /// compiled from its own bytes. Neither keeps memory afterwards.
     ///
     /// # Errors
     ///
@@ -84,13 +84,16 @@ impl Cache {
     pub fn embedded(
         &self,
         engine: &Engine,
-        bytes: &[u8],
-        code: &[u8],
+        bytes: &'static [u8],
+        code: &'static [u8],
     ) -> Result<Component, CompileError> {
-        match load(engine, code) {
+        let component = match load(engine, code) {
             Ok(component) => Ok(component),
             Err(_) => self.compile(engine, bytes),
-        }
+        };
+        let_go(bytes);
+        let_go(code);
+        component
     }
 
     fn path(&self, engine: &Engine, bytes: &[u8]) -> Option<PathBuf> {
@@ -142,6 +145,30 @@ fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: as above; the bytes never came from outside.
     unsafe { Component::deserialize(engine.wasmtime(), code) }
 }
+
+/// Gives back the pages of a constant of this program: what was copied out of it would lie in memory
+/// twice. Whoever reads it again gets it from the program's file.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "the system is told of addresses")]
+fn let_go(constant: &'static [u8]) {
+    use rustix::mm::{Advice, madvise};
+    let page = rustix::param::page_size();
+    let begin = constant.as_ptr().align_offset(page);
+    let whole = constant.len().saturating_sub(begin) / page * page;
+    if let Some(pages) = constant.get(begin..begin + whole).filter(|pages| !pages.is_empty()) {
+        // SAFETY: whole pages of a constant, which are a private mapping of the program's file that
+        // nobody has written to; the advice drops them, and the next read maps them again.
+        let advised = unsafe {
+            madvise(pages.as_ptr().cast_mut().cast(), pages.len(), Advice::LinuxDontNeed)
+        };
+        if let Err(error) = advised {
+            tracing::debug!(%error, "memory of compiled code is not given back");
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn let_go(_: &'static [u8]) {}
 
 #[cfg(unix)]
 fn is_own(path: &Path) -> bool {

@@ -144,10 +144,12 @@ pub fn read(
                     embedded::ALL.iter().map(|one| format!("`builtin:{}`", one.name)).collect();
                 return Err(LoadError::NoBuiltin { name: name.clone(), known: known.join(", ") });
             };
+            // In this order: loading it gives the memory of its bytes back.
+            let digest = check(digest(builtin.component))?;
             Ok(Compiled {
                 origin: origin.clone(),
                 component: cache.embedded(engine, builtin.component, builtin.code)?,
-                digest: check(digest(builtin.component))?,
+                digest,
                 size: builtin.component.len(),
             })
         }

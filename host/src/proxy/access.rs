@@ -18,7 +18,7 @@ use http::StatusCode;
 use http_body::{Frame, SizeHint};
 use tokio::sync::Notify;
 
-use super::reply::Reply;
+use super::reply::{self, Reply};
 use crate::filter::exchange::{Exchange, Moment, Outcome, Summary};
 use crate::filter::{Chain, Record, Severity, Value};
 use crate::metrics::{self, Counter, Gauge};
@@ -178,7 +178,7 @@ impl http_body::Body for Last {
                 }
             }
             Poll::Ready(Some(Err(error))) => {
-                let (outcome, kind) = broken(error);
+                let (outcome, kind) = reply::broken(error);
                 this.ending.ends(outcome, Some(kind));
             }
             Poll::Ready(None) => {
@@ -196,21 +196,6 @@ impl http_body::Body for Last {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-/// How an exchange ends whose answer broke off.
-pub(super) fn broken(error: &BodyError) -> (Outcome, &'static str) {
-    use crate::filter::body::BodyStop;
-    match error {
-        BodyError::UpstreamIdle(_) => (Outcome::UpstreamTimeout, "upstream.timeout.body"),
-        BodyError::Cut(cause) => match cause.downcast_ref::<BodyStop>() {
-            Some(BodyStop::Aborted { .. }) => (Outcome::Refused, "plugin.abort"),
-            Some(BodyStop::TooLong { .. }) => (Outcome::Refused, "response.too-large"),
-            Some(BodyStop::Closed(_)) => (Outcome::Fault, "plugin.fault"),
-            None => (Outcome::Fault, "coding"),
-        },
-        other => (Outcome::UpstreamFailed, crate::outbound::client::body_kind(other)),
     }
 }
 

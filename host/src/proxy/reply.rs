@@ -10,7 +10,6 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
-use super::access::broken;
 use super::encoding::CodingError;
 use crate::filter::body::BodyStop;
 use crate::filter::exchange::Outcome;
@@ -254,6 +253,20 @@ fn answer(error: &BodyError) -> Reply {
     };
     let (outcome, kind) = broken(error);
     reply(status, text, outcome, kind)
+}
+
+/// How an exchange ends whose answer broke off.
+pub(super) fn broken(error: &BodyError) -> (Outcome, &'static str) {
+    match error {
+        BodyError::UpstreamIdle(_) => (Outcome::UpstreamTimeout, "upstream.timeout.body"),
+        BodyError::Cut(cause) => match cause.downcast_ref::<BodyStop>() {
+            Some(BodyStop::Aborted { .. }) => (Outcome::Refused, "plugin.abort"),
+            Some(BodyStop::TooLong { .. }) => (Outcome::Refused, "response.too-large"),
+            Some(BodyStop::Closed(_)) => (Outcome::Fault, "plugin.fault"),
+            None => (Outcome::Fault, "coding"),
+        },
+        other => (Outcome::UpstreamFailed, client::body_kind(other)),
+    }
 }
 
 /// What a request gets that was refused before it became an exchange, or as it did.
