@@ -294,7 +294,7 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
     let line = kind != Kind::Json;
     let wrapped = name.quote.is_none().then(|| behind_wrappers(text, start)).flatten();
     if let Some(inside) = wrapped {
-        return match string(text, inside) {
+        return match opening_quote(text, inside) {
             Some(quote) => {
                 let start = inside + quote.backslashes() + 1;
                 Some(Value {
@@ -306,7 +306,7 @@ pub(crate) fn value_behind(text: &Text<'_>, kind: Kind, name: &Name, sign: usize
             None => Some(Value { wrapped: true, ..Value::new(inside, Ending::bare()) }),
         };
     }
-    if let Some(quote) = string(text, start) {
+    if let Some(quote) = opening_quote(text, start) {
         let inside = start + quote.backslashes() + 1;
         let opens = match name.quote {
             Some(outer) => quote.sign != outer.sign || quote.level == outer.level,
@@ -349,7 +349,7 @@ pub(crate) fn closes(next: u8) -> bool {
 }
 
 /// The quote that opens a string at `start`.
-fn string(text: &Text<'_>, start: usize) -> Option<Quote> {
+pub(crate) fn opening_quote(text: &Text<'_>, start: usize) -> Option<Quote> {
     let mut backslashes = 0;
     while backslashes < 8 && text.at(start + backslashes) == b'\\' {
         backslashes += 1;

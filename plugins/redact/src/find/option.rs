@@ -73,7 +73,7 @@ fn end_of_name(text: &Text<'_>, start: usize) -> usize {
 fn value_behind(text: &Text<'_>, start: usize, end: usize) -> Option<Value> {
     let mut at = end;
     // In a list of strings the option is one and its value is the next.
-    let listed = quote_behind(text, end).filter(|quote| is_quoted(text, start, *quote));
+    let listed = pair::opening_quote(text, end).filter(|quote| is_quoted(text, start, *quote));
     if let Some(quote) = listed {
         at += quote.backslashes() + 1;
         if text.at(at) != b',' {
@@ -88,7 +88,7 @@ fn value_behind(text: &Text<'_>, start: usize, end: usize) -> Option<Value> {
     if at == blanks && listed.is_none() {
         return None;
     }
-    match (listed, quote_behind(text, at)) {
+    match (listed, pair::opening_quote(text, at)) {
         (Some(outer), Some(quote)) if outer == quote => {}
         (Some(_), _) => return None,
         (None, Some(quote)) => {
@@ -107,21 +107,9 @@ fn value_behind(text: &Text<'_>, start: usize, end: usize) -> Option<Value> {
             return (!is_none).then(|| Value::new(at, Ending::bare()));
         }
     }
-    let quote = quote_behind(text, at)?;
+    let quote = pair::opening_quote(text, at)?;
     let inside = at + quote.backslashes() + 1;
     Some(Value { quote: Some(quote), ..Value::new(inside, Ending::quoted(quote, true)) })
-}
-
-/// The quote at `at`, with the backslashes before it.
-fn quote_behind(text: &Text<'_>, at: usize) -> Option<Quote> {
-    let mut backslashes = 0;
-    while backslashes < 8 && text.at(at + backslashes) == b'\\' {
-        backslashes += 1;
-    }
-    match text.at(at + backslashes) {
-        sign @ (b'"' | b'\'' | b'`') => Quote::written(sign, backslashes),
-        _ => None,
-    }
 }
 
 /// Whether this quote stands right before `start`.
